@@ -1,0 +1,1 @@
+//! The walk: Exchange, Plugin, Chain, Router. No sockets, no runtime, no clock.

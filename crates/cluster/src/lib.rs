@@ -1,0 +1,1 @@
+//! Kubernetes: watch, model, names, records. Only watch/ does I/O.

@@ -1,0 +1,1 @@
+//! Being asked: UDP and TCP, one worker per core. The only crate with unsafe.

@@ -1,0 +1,1 @@
+//! Every directive of the Corefile, a folder each.

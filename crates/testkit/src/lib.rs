@@ -1,0 +1,1 @@
+//! Scenario runner, fake upstream, fake API server, allocation counter.

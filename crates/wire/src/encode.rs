@@ -1,0 +1,349 @@
+//! A message out of its parts, written once.
+
+use crate::header::HEADER_LEN;
+use crate::rdata::{self, Part};
+use crate::{
+    Body, Class, Edns, Flags, NAME_MAX, Name, Opcode, Rcode, Record, RecordType, Reply, Request,
+    Section,
+};
+
+/// The most octets of a message: what the length in front of it can say over TCP.
+pub const MESSAGE_MAX: usize = 65_535;
+
+/// The UDP payload that we say we can take: what passes nearly every path in one piece.
+const UDP_SIZE: u16 = 1232;
+
+/// The most octets of a question.
+const QUESTION_MAX: usize = NAME_MAX + 4;
+
+/// Writes messages; keeps the compression table between them so that writing allocates nothing.
+pub struct Encoder {
+    seen: Seen,
+}
+
+/// What stands in front of the records.
+struct Head<'a> {
+    id: u16,
+    opcode: Opcode,
+    flags: Flags,
+    rcode: Rcode,
+    question: Option<(Name<'a>, RecordType, Class)>,
+}
+
+impl Encoder {
+    /// An encoder with an empty table.
+    pub fn new() -> Self {
+        Self { seen: Seen::new() }
+    }
+
+    /// Writes the reply to `request` into `out` and returns its length.
+    ///
+    /// Records that pass `limit` octets are left out from the end and TC is set, except for
+    /// additional records that are only a courtesy (RFC 2181 §9). An OPT record goes out if and only
+    /// if one came in (RFC 6891 §7); it always fits: `limit` and `out` must be 512 octets or more.
+    pub fn reply(
+        &mut self,
+        request: &Request,
+        reply: &Reply,
+        limit: usize,
+        out: &mut [u8],
+    ) -> usize {
+        let head = Head {
+            id: request.id,
+            opcode: request.opcode,
+            flags: reply.flags.with(Flags::QR),
+            rcode: reply.rcode,
+            question: Some((request.asked.as_name(), request.rtype, request.class)),
+        };
+        let opt = request.has_edns.then(|| Opt {
+            udp_size: UDP_SIZE,
+            dnssec_ok: request.edns.dnssec_ok,
+            options: reply.options.octets(),
+        });
+        self.message(&head, &reply.body, opt, limit, out)
+    }
+
+    /// Writes a reply without records to a message that was rejected, see [`crate::Reject`].
+    pub fn rejection(
+        &mut self,
+        request: &Request,
+        rcode: Rcode,
+        with_question: bool,
+        out: &mut [u8],
+    ) -> usize {
+        let question = (request.asked.as_name(), request.rtype, request.class);
+        let head = Head {
+            id: request.id,
+            opcode: request.opcode,
+            flags: request.flags.only(Flags::RD).with(Flags::QR),
+            rcode,
+            question: with_question.then_some(question),
+        };
+        let opt =
+            request.has_edns.then_some(Opt { udp_size: UDP_SIZE, dnssec_ok: false, options: &[] });
+        self.message(&head, &Body::new(), opt, HEADER_LEN + 300, out)
+    }
+
+    /// Writes a query of our own.
+    pub fn query(
+        &mut self,
+        id: u16,
+        flags: Flags,
+        question: (Name<'_>, RecordType, Class),
+        edns: Option<&Edns>,
+        out: &mut [u8],
+    ) -> usize {
+        let rcode = Rcode::NOERROR;
+        let head = Head { id, opcode: Opcode::QUERY, flags, rcode, question: Some(question) };
+        let opt = edns.map(|edns| Opt {
+            udp_size: edns.udp_size,
+            dnssec_ok: edns.dnssec_ok,
+            options: edns.options.octets(),
+        });
+        self.message(&head, &Body::new(), opt, out.len(), out)
+    }
+
+    fn message(
+        &mut self,
+        head: &Head<'_>,
+        body: &Body,
+        opt: Option<Opt<'_>>,
+        limit: usize,
+        out: &mut [u8],
+    ) -> usize {
+        let limit = limit.min(out.len());
+        let opt = opt.map(|opt| opt.within(limit - HEADER_LEN - QUESTION_MAX));
+        let opt_len = opt.as_ref().map_or(0, Opt::len);
+        self.seen.clear();
+        let mut at = HEADER_LEN;
+        if let Some((name, rtype, class)) = head.question {
+            self.seen.add_all(at, name);
+            let fixed = [rtype.0.to_be_bytes(), class.0.to_be_bytes()];
+            put(out, &mut at, name.octets());
+            put(out, &mut at, fixed.as_flattened());
+        }
+        let mut writer = Writer { out, at, limit: limit - opt_len, seen: &mut self.seen };
+        let mut counts = [0u16; 3];
+        let mut truncated = body.overflowed();
+        'sections: for (section, count) in Section::ALL.into_iter().zip(&mut counts) {
+            for record in body.section(section) {
+                let before = writer.at;
+                if writer.record(body, record).is_none() {
+                    writer.at = before;
+                    truncated |= section != Section::Additional || is_referral(body);
+                    break 'sections;
+                }
+                *count += 1;
+            }
+        }
+        let mut at = writer.at;
+        let additional = counts[2] + u16::from(opt.is_some());
+        if let Some(opt) = opt {
+            opt.put(head.rcode, out, &mut at);
+        }
+        let mut flags = head.flags;
+        flags.set(Flags::TC, truncated || flags.has(Flags::TC));
+        let low = u16::from(head.opcode.0 & 0xf) << 11 | flags.word() | head.rcode.0 & 0xf;
+        let words =
+            [head.id, low, u16::from(head.question.is_some()), counts[0], counts[1], additional];
+        for (slot, word) in out.chunks_exact_mut(2).zip(words) {
+            slot.copy_from_slice(&word.to_be_bytes());
+        }
+        at
+    }
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// RFC 9471 §3: the addresses of a referral's servers are not a courtesy.
+fn is_referral(body: &Body) -> bool {
+    body.answer.is_empty() && body.authority.first().is_some_and(|r| r.rtype == RecordType::NS)
+}
+
+fn put(out: &mut [u8], at: &mut usize, octets: &[u8]) {
+    out[*at..*at + octets.len()].copy_from_slice(octets);
+    *at += octets.len();
+}
+
+/// An OPT record to write (RFC 6891 §6.1.2).
+struct Opt<'a> {
+    udp_size: u16,
+    dnssec_ok: bool,
+    options: &'a [u8],
+}
+
+impl Opt<'_> {
+    fn len(&self) -> usize {
+        11 + self.options.len()
+    }
+
+    /// Options that would not leave room for the question are not worth their message.
+    fn within(mut self, room: usize) -> Self {
+        if self.len() > room {
+            self.options = &[];
+        }
+        self
+    }
+
+    fn put(&self, rcode: Rcode, out: &mut [u8], at: &mut usize) {
+        let size = self.udp_size.to_be_bytes();
+        let length = (self.options.len() as u16).to_be_bytes();
+        let flags = u8::from(self.dnssec_ok) << 7;
+        let high = (rcode.0 >> 4) as u8;
+        put(out, at, &[0, 0, 41, size[0], size[1], high, 0, flags, 0, length[0], length[1]]);
+        put(out, at, self.options);
+    }
+}
+
+struct Writer<'a> {
+    out: &'a mut [u8],
+    at: usize,
+    limit: usize,
+    seen: &'a mut Seen,
+}
+
+impl Writer<'_> {
+    /// Appends a record; none if it passes the limit, with part of it written.
+    fn record(&mut self, body: &Body, record: &Record) -> Option<()> {
+        self.name(body.owner(record), true)?;
+        let [t0, t1] = record.rtype.0.to_be_bytes();
+        let [c0, c1] = record.class.0.to_be_bytes();
+        let [l0, l1, l2, l3] = record.ttl.to_be_bytes();
+        self.octets(&[t0, t1, c0, c1, l0, l1, l2, l3, 0, 0])?;
+        let begin = self.at;
+        self.rdata(record.rtype, body.rdata(record))?;
+        let length = (self.at - begin) as u16;
+        self.out[begin - 2..begin].copy_from_slice(&length.to_be_bytes());
+        Some(())
+    }
+
+    fn rdata(&mut self, rtype: RecordType, rdata: &[u8]) -> Option<()> {
+        let mut rest = rdata;
+        for part in rdata::parts(rtype) {
+            let length = match part {
+                Part::Fixed(length) => *length,
+                Part::String => 1 + *rest.first()? as usize,
+                Part::Rest => rest.len(),
+                Part::Name | Part::PlainName => {
+                    let name = Name::prefix_of(rest).ok()?;
+                    self.name(name, *part == Part::Name)?;
+                    rest = &rest[name.len()..];
+                    continue;
+                }
+            };
+            let (octets, after) = rest.split_at_checked(length)?;
+            self.octets(octets)?;
+            rest = after;
+        }
+        Some(())
+    }
+
+    fn octets(&mut self, octets: &[u8]) -> Option<()> {
+        let end = self.at + octets.len();
+        if end > self.limit {
+            return None;
+        }
+        self.out[self.at..end].copy_from_slice(octets);
+        self.at = end;
+        Some(())
+    }
+
+    /// Writes a name, ending it with a pointer to where its longest known suffix stands.
+    fn name(&mut self, name: Name<'_>, compress: bool) -> Option<()> {
+        let octets = name.octets();
+        let mut split = octets.len() - 1;
+        let mut pointer = None;
+        if compress {
+            let mut at = 0;
+            while octets[at] != 0 {
+                if let Some(found) = self.seen.find(self.out, &octets[at..]) {
+                    (split, pointer) = (at, Some(found));
+                    break;
+                }
+                at += 1 + octets[at] as usize;
+            }
+        }
+        self.seen.add_labels(self.at, &octets[..split], octets.len());
+        self.octets(&octets[..split])?;
+        match pointer {
+            Some(at) => self.octets(&(0xc000 | at).to_be_bytes()),
+            None => self.octets(&[0]),
+        }
+    }
+}
+
+/// Where names stand in the message, so that later ones can point at them.
+///
+/// An entry a label, up to 256: a message with more names is compressed a little less. Entries are
+/// told apart by the length of what follows, which nearly always spares looking at the octets.
+struct Seen {
+    lengths: [u8; Self::MAX],
+    places: [u16; Self::MAX],
+    count: usize,
+}
+
+impl Seen {
+    const MAX: usize = 256;
+    /// The last place that a pointer can name (RFC 1035 §4.1.4).
+    const PLACE_MAX: usize = 0x3fff;
+
+    fn new() -> Self {
+        Self { lengths: [0; Self::MAX], places: [0; Self::MAX], count: 0 }
+    }
+
+    fn clear(&mut self) {
+        self.count = 0;
+    }
+
+    fn add_all(&mut self, place: usize, name: Name<'_>) {
+        let octets = name.octets();
+        self.add_labels(place, &octets[..octets.len() - 1], octets.len());
+    }
+
+    /// Remembers each label of `labels`, which is written at `place` and begins a name of
+    /// `length` octets.
+    fn add_labels(&mut self, place: usize, labels: &[u8], length: usize) {
+        let mut at = 0;
+        while at < labels.len() && self.count < Self::MAX && place + at <= Self::PLACE_MAX {
+            self.lengths[self.count] = (length - at) as u8;
+            self.places[self.count] = (place + at) as u16;
+            self.count += 1;
+            at += 1 + labels[at] as usize;
+        }
+    }
+
+    /// Where a name equal to `suffix` (whole labels and root) stands.
+    fn find(&self, out: &[u8], suffix: &[u8]) -> Option<u16> {
+        let length = suffix.len() as u8;
+        let same = |index: &usize| self.lengths[*index] == length;
+        (0..self.count)
+            .filter(same)
+            .map(|index| self.places[index])
+            .find(|&place| stands_at(out, place as usize, suffix))
+    }
+}
+
+/// Whether the name at `place`, pointers followed, is `name` (RFC 4343: whatever its case).
+fn stands_at(out: &[u8], mut place: usize, mut name: &[u8]) -> bool {
+    loop {
+        let length = out[place];
+        if length >= 0xc0 {
+            // Pointers only lead backwards, so this ends.
+            place = (usize::from(length) & 0x3f) << 8 | out[place + 1] as usize;
+            continue;
+        }
+        let size = 1 + length as usize;
+        if name.len() < size || !out[place..place + size].eq_ignore_ascii_case(&name[..size]) {
+            return false;
+        }
+        if length == 0 {
+            return true;
+        }
+        name = &name[size..];
+        place += size;
+    }
+}

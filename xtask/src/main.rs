@@ -1,0 +1,3 @@
+//! The project's own commands: peers, compare, cluster, bench, gates.
+
+fn main() {}
