@@ -1,0 +1,456 @@
+//! One question, from its octets to the reply that grows.
+
+use crate::{Failure, Moment, Step};
+use std::borrow::Cow;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+use wire::{
+    Edns, Flags, MESSAGE_MAX, Name, NameBuf, OPT_EXTENDED_ERROR, Opcode, Question, RecordType,
+    Reject, Reply, Request, Section,
+};
+
+/// How a question came in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Transport {
+    /// A datagram.
+    Udp,
+    /// A stream.
+    Tcp,
+}
+
+/// Who asks, and where.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Client {
+    /// The client's address.
+    pub peer: SocketAddr,
+    /// The address that it asked.
+    pub local: SocketAddr,
+    /// How.
+    pub transport: Transport,
+}
+
+/// One question and its reply.
+///
+/// Owns everything it needs, so that parking it is moving a box; made once and used again, so that
+/// answering from memory allocates nothing.
+pub struct Exchange {
+    /// The query as it came in.
+    pub request: Request,
+    /// The question as the plugins at this height see it, in lower case.
+    pub question: Question,
+    /// The reply so far.
+    pub reply: Reply,
+    /// Who asks.
+    pub client: Client,
+    /// When the query came in.
+    pub received: Moment,
+    /// The present, as far as this exchange knows: set when it came in and after each wait.
+    pub now: Moment,
+    /// Which worker carries it: 0 is the slow lane, others own their share of each metric alone.
+    pub worker: u16,
+    /// Which listener it came in by: an index into the servers that a configuration listens on.
+    pub server: u16,
+    /// Which zone of the configuration serves it: an index into all zones of all blocks.
+    pub zone: u16,
+    /// What answering one query from memory took lately; see [`Exchange::elapsed`].
+    pub service_time: Duration,
+    /// The OPT record for upstream servers, if a plugin changed the client's.
+    pub outgoing: Option<Box<Edns>>,
+    /// Labels that plugins offer to `log` and `rewrite`; none unless `metadata` is configured.
+    pub labels: Option<Vec<(Cow<'static, str>, String)>>,
+    failure: Option<Failure>,
+    answered_by: Option<(&'static str, u32)>,
+    dropped: bool,
+    live: bool,
+    waited: bool,
+    depth: u8,
+    rewrites: Rewrites,
+    memos: Memos,
+    refresh: Option<Box<Refresh>>,
+    /// A mark of each question above this one, and of its own.
+    chased: [u64; Self::DEPTH_MAX as usize + 1],
+    /// The block that serves the question, and the plugin whose turn it is.
+    pub(crate) block: u16,
+    pub(crate) at: usize,
+    pub(crate) nested: Option<Box<Self>>,
+    pub(crate) parked: Option<crate::Ticket>,
+}
+
+/// A question to ask again in the background, so that the answer in memory is fresh.
+pub struct Refresh {
+    pub(crate) block: u16,
+    pub(crate) at: usize,
+    pub(crate) question: Question,
+}
+
+impl Exchange {
+    /// The deepest that questions may stand behind one question: CNAME targets, searches.
+    pub const DEPTH_MAX: u8 = 10;
+    /// The most UDP payload of an answer, whatever the client says that it can take.
+    pub const UDP_MAX: usize = 4096;
+
+    /// An empty exchange, to be used again and again.
+    pub fn new() -> Self {
+        let nobody = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let request = Request::new();
+        Self {
+            question: Question::new(request.asked.as_name(), request.rtype),
+            request,
+            reply: Reply::default(),
+            client: Client { peer: nobody, local: nobody, transport: Transport::Udp },
+            received: Moment::default(),
+            now: Moment::default(),
+            worker: 0,
+            server: 0,
+            zone: 0,
+            service_time: Duration::ZERO,
+            outgoing: None,
+            labels: None,
+            failure: None,
+            answered_by: None,
+            dropped: false,
+            live: false,
+            waited: false,
+            depth: 0,
+            rewrites: Rewrites::default(),
+            memos: Memos::default(),
+            refresh: None,
+            chased: [0; Self::DEPTH_MAX as usize + 1],
+            block: 0,
+            at: 0,
+            nested: None,
+            parked: None,
+        }
+    }
+
+    /// Begins with the octets of a query.
+    #[inline]
+    pub fn begin(&mut self, message: &[u8], client: Client, now: Moment) -> Result<(), Reject> {
+        self.request.read(message)?;
+        self.client = client;
+        (self.received, self.now) = (now, now);
+        self.depth = 0;
+        self.begin_question();
+        Ok(())
+    }
+
+    /// Begins with a question of `parent`'s, asked of the whole server on its behalf.
+    pub(crate) fn begin_nested(&mut self, parent: &Self, question: &Question) {
+        self.request.copy_from(&parent.request);
+        self.request.asked.set(question.name());
+        (self.request.rtype, self.request.class) = (question.rtype, question.class);
+        self.client = parent.client;
+        (self.received, self.now) = (parent.now, parent.now);
+        (self.worker, self.server) = (parent.worker, parent.server);
+        self.service_time = parent.service_time;
+        self.depth = parent.depth + 1;
+        self.chased = parent.chased;
+        self.begin_question();
+    }
+
+    /// Begins again what `other` asks, for a refresh in the background.
+    pub fn begin_refresh(&mut self, other: &Self, refresh: &Refresh) {
+        self.request.copy_from(&other.request);
+        self.client = other.client;
+        (self.received, self.now) = (other.now, other.now);
+        (self.worker, self.server) = (0, other.server);
+        self.zone = other.zone;
+        self.depth = other.depth;
+        self.begin_question();
+        self.question = refresh.question;
+        self.outgoing.clone_from(&other.outgoing);
+    }
+
+    fn begin_question(&mut self) {
+        self.question.set_name(self.request.asked.as_name());
+        (self.question.rtype, self.question.class) = (self.request.rtype, self.request.class);
+        self.outgoing = None;
+        self.labels = None;
+        self.answered_by = None;
+        self.dropped = false;
+        self.waited = false;
+        self.rewrites.clear();
+        self.memos.clear();
+        self.refresh = None;
+        self.clear_reply();
+    }
+
+    /// Forgets the reply and why there was none, so that a plugin can begin it anew.
+    ///
+    /// RFC 1035 §4.1.1: RD is copied; RFC 4035 §3.2.2: CD too.
+    pub fn clear_reply(&mut self) {
+        self.reply.clear();
+        self.failure = None;
+        self.live = false;
+        if self.request.opcode == Opcode::QUERY {
+            self.reply.flags = self.request.flags.only(Flags::RD.with(Flags::CD));
+        }
+    }
+
+    /// Ends the question with a failure: its response code, and why for clients that understand it.
+    pub fn fail(&mut self, failure: Failure) -> Step {
+        self.clear_reply();
+        self.reply.rcode = failure.rcode();
+        self.reply.options.push(OPT_EXTENDED_ERROR, &failure.extended_error().0.to_be_bytes());
+        self.failure = Some(failure);
+        Step::Done
+    }
+
+    /// Why the question failed, if it did.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    /// Marks the reply as authoritative (AA).
+    pub fn authoritative(&mut self) {
+        self.reply.flags = self.reply.flags.with(Flags::AA);
+    }
+
+    /// Marks the reply as live data, which no cache may keep: they change without notice and are
+    /// in memory anyhow.
+    pub fn live(&mut self) {
+        self.live = true;
+    }
+
+    /// Whether the reply holds live data.
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Whether the client is to get no reply.
+    pub fn is_dropped(&self) -> bool {
+        self.dropped
+    }
+
+    /// Whether the answer had to be waited for.
+    pub fn has_waited(&self) -> bool {
+        self.waited
+    }
+
+    /// The plugin that ended the question, with the line of the Corefile that loaded it.
+    pub fn answered_by(&self) -> Option<(&'static str, u32)> {
+        self.answered_by
+    }
+
+    /// How many questions stand above this one; 0 for a client's own.
+    pub fn depth(&self) -> u8 {
+        self.depth
+    }
+
+    /// The time from query to now.
+    ///
+    /// Reading the clock would cost more than answering from memory does. So an answer that did not
+    /// wait gets what its worker measured for one query of its last batch.
+    pub fn elapsed(&self) -> Duration {
+        if self.waited { self.now.since(self.received) } else { self.service_time }
+    }
+
+    /// Called after a wait, with the time of day.
+    pub fn resumed(&mut self, now: Moment) {
+        self.waited = true;
+        self.now = self.now.max(now);
+    }
+
+    /// Asks something else of the plugins below; undone on the way up.
+    ///
+    /// False if the limit of four rewrites is reached; then nothing changes.
+    #[must_use]
+    pub fn rewrite(&mut self, question: Question) -> bool {
+        let kept = self.rewrites.push(self.at, self.question);
+        if kept {
+            self.question = question;
+        }
+        kept
+    }
+
+    pub(crate) fn undo_rewrites(&mut self, at: usize) {
+        while let Some(question) = self.rewrites.pop_from(at) {
+            self.question = question;
+        }
+    }
+
+    /// Keeps a value for this plugin's `response`; beyond eight values of all plugins the oldest
+    /// stay.
+    pub fn remember(&mut self, value: u64) {
+        self.memos.push(self.at, value);
+    }
+
+    /// What this plugin has kept, the latest first; each value once.
+    pub fn recall(&mut self) -> Option<u64> {
+        self.memos.pop_at(self.at)
+    }
+
+    /// Asks for the question of this plugin to be asked again of the plugins below, in the
+    /// background, after this reply is on its way. Its `response` sees the outcome.
+    pub fn refresh_later(&mut self) {
+        self.refresh =
+            Some(Box::new(Refresh { block: self.block, at: self.at, question: self.question }));
+    }
+
+    /// What is to be refreshed; taken by the listener once the reply is encoded.
+    pub fn take_refresh(&mut self) -> Option<Box<Refresh>> {
+        self.refresh.take()
+    }
+
+    /// The OPT record that an upstream server is to see, if any.
+    pub fn outgoing_edns(&self) -> Option<&Edns> {
+        self.outgoing.as_deref().or(self.request.has_edns.then_some(&self.request.edns))
+    }
+
+    /// Changes the OPT record that upstream servers see; makes one if the client sent none.
+    pub fn change_outgoing(&mut self) -> &mut Edns {
+        let request = &self.request;
+        self.outgoing.get_or_insert_with(|| {
+            let edns = if request.has_edns { request.edns.clone() } else { Edns::default() };
+            Box::new(edns)
+        })
+    }
+
+    /// The most octets that this reply may take.
+    ///
+    /// RFC 6891 §6.2.3 and §6.2.4: without EDNS 512; with it what the client says, but not less.
+    pub fn reply_limit(&self) -> usize {
+        match self.client.transport {
+            Transport::Tcp => MESSAGE_MAX,
+            Transport::Udp if self.request.has_edns => {
+                usize::from(self.request.edns.udp_size).clamp(512, Self::UDP_MAX)
+            }
+            Transport::Udp => 512,
+        }
+    }
+
+    pub(crate) fn ended_by(&mut self, plugin: &'static str, line: u32) {
+        self.answered_by = Some((plugin, line));
+    }
+
+    /// Takes over the answer to the question for the target of this reply's last CNAME.
+    pub(crate) fn absorb(&mut self, target: &Self) {
+        self.waited |= target.waited;
+        self.live |= target.live;
+        self.now = self.now.max(target.now);
+        match target.failure() {
+            // Nobody here knows the target: the client has to find it with the CNAME alone.
+            Some(failure) if failure.is_nobodys() => return,
+            Some(failure) => {
+                self.fail(failure.clone());
+                return;
+            }
+            None if target.dropped => return,
+            None => {}
+        }
+        // RFC 6604 §3: the response code is that of the last name of the chain.
+        self.reply.rcode = target.reply.rcode;
+        let found = &target.reply.body;
+        let body = &mut self.reply.body;
+        for record in &found.answer {
+            body.push_from(Section::Answer, found, record);
+        }
+        for record in &found.additional {
+            body.push_from(Section::Additional, found, record);
+        }
+        // RFC 2308 §2.1, §2.2: a denial carries the SOA of the zone that denies.
+        if found.authority.iter().any(|record| record.rtype == RecordType::SOA) {
+            body.authority.clear();
+            for record in &found.authority {
+                body.push_from(Section::Authority, found, record);
+            }
+        }
+        self.reply.flags.set(Flags::TC, target.reply.flags.has(Flags::TC));
+    }
+
+    pub(crate) fn set_dropped(&mut self) {
+        self.clear_reply();
+        self.dropped = true;
+    }
+
+    /// Whether the chain of CNAMEs may go on to `target`: it was not there before, and is not too
+    /// long.
+    pub(crate) fn chase(&mut self, target: &NameBuf) -> bool {
+        let depth = usize::from(self.depth);
+        if self.depth >= Self::DEPTH_MAX {
+            return false;
+        }
+        self.chased[depth] = mark_of(self.question.name());
+        !self.chased[..=depth].contains(&mark_of(target.as_name()))
+    }
+}
+
+impl Default for Exchange {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A mark by which a name is known again. Two names with one mark would end a chain of CNAMEs a
+/// step early, which a random 64-bit mark does once in ages.
+fn mark_of(name: Name<'_>) -> u64 {
+    // FNV-1a over the lowered octets.
+    name.octets().iter().fold(0xcbf2_9ce4_8422_2325, |mark, octet| {
+        (mark ^ u64::from(octet.to_ascii_lowercase())).wrapping_mul(0x100_0000_01b3)
+    })
+}
+
+/// Questions as they were before each rewrite, with the place of the plugin that rewrote.
+#[derive(Default)]
+struct Rewrites {
+    count: usize,
+    before: [Option<(usize, Question)>; 4],
+}
+
+impl Rewrites {
+    fn clear(&mut self) {
+        self.count = 0;
+    }
+
+    fn push(&mut self, at: usize, question: Question) -> bool {
+        let Some(slot) = self.before.get_mut(self.count) else { return false };
+        *slot = Some((at, question));
+        self.count += 1;
+        true
+    }
+
+    /// The latest, if a plugin at `at` or below made it.
+    fn pop_from(&mut self, at: usize) -> Option<Question> {
+        let last = self.count.checked_sub(1)?;
+        let (by, question) = self.before[last]?;
+        (by >= at).then(|| {
+            self.count = last;
+            question
+        })
+    }
+}
+
+/// Values that plugins keep between their hooks, as a stack.
+#[derive(Default)]
+struct Memos {
+    count: usize,
+    kept: [(usize, u64); 8],
+}
+
+impl Memos {
+    fn clear(&mut self) {
+        self.count = 0;
+    }
+
+    fn push(&mut self, at: usize, value: u64) {
+        if let Some(slot) = self.kept.get_mut(self.count) {
+            *slot = (at, value);
+            self.count += 1;
+        }
+    }
+
+    /// The latest of the plugin at `at`; what plugins below have left is dropped.
+    fn pop_at(&mut self, at: usize) -> Option<u64> {
+        while let Some(last) = self.count.checked_sub(1) {
+            let (by, value) = self.kept[last];
+            if by < at {
+                return None;
+            }
+            self.count = last;
+            if by == at {
+                return Some(value);
+            }
+        }
+        None
+    }
+}

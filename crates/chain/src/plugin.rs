@@ -1,0 +1,63 @@
+//! What a directive of the Corefile does to a question.
+
+use crate::{Exchange, Failure, Rest};
+use std::pin::Pin;
+
+/// One step of a server block's chain.
+///
+/// A *source* (hosts, file, kubernetes) answers in [`Plugin::query`]; an *amender* (loadbalance,
+/// minimal) changes the reply in [`Plugin::response`]; a *waiter* (forward) says [`Step::Wait`] and
+/// awaits in [`Plugin::resolve`]. What a plugin must remember between its two hooks goes onto the
+/// exchange ([`Exchange::remember`]) or is computed again.
+///
+/// Everything here is called by many threads at once.
+pub trait Plugin: Send + Sync {
+    /// On the way down. Must not block, and not allocate for an answer from memory.
+    fn query(&self, x: &mut Exchange) -> Step {
+        let _ = x;
+        Step::Next
+    }
+
+    /// On the way up, if `query` let the question pass and a plugin below ended it.
+    ///
+    /// Sees the question that `query` saw: rewrites of this plugin and of those below are undone.
+    /// A dropped question ([`Exchange::is_dropped`]) comes back up as well, with an empty reply.
+    fn response(&self, x: &mut Exchange) {
+        let _ = x;
+    }
+
+    /// The slow half, called after `query` returned [`Step::Wait`]: an ordinary async wrapper around
+    /// the rest of the chain.
+    ///
+    /// May be dropped at any await when the exchange's deadline ends.
+    fn resolve<'a>(&'a self, x: &'a mut Exchange, rest: Rest<'a>) -> Resolving<'a> {
+        let _ = rest;
+        // Only a plugin that says `Wait` is asked, and saying so without this method is a bug.
+        Box::pin(async move { x.fail(Failure::Panicked) })
+    }
+
+    /// What it means that this plugin, the last of its chain, let a question pass, if it is not
+    /// what it means for others: a failure of the configuration.
+    fn if_last(&self) -> Option<Failure> {
+        None
+    }
+}
+
+/// What follows a plugin's turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// The next plugin below.
+    Next,
+    /// The reply is complete; back up.
+    Done,
+    /// No reply at all; back up, then silence.
+    Drop,
+    /// The answer needs waiting: the walk goes on in [`Plugin::resolve`].
+    Wait,
+    /// The answer section ends with a CNAME whose target lies elsewhere: the whole server is asked
+    /// for the target, the answer is appended, then back up.
+    Chase,
+}
+
+/// What [`Plugin::resolve`] returns.
+pub type Resolving<'a> = Pin<Box<dyn Future<Output = Step> + Send + 'a>>;

@@ -1,0 +1,203 @@
+//! Which server block serves a question.
+
+use crate::exchange::Refresh;
+use crate::walk::Walk;
+use crate::{Chain, Ended, Exchange, Failure, Ticket};
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use wire::{Class, Name, Question, RecordType};
+
+/// All blocks behind one listener: one built configuration, immutable.
+pub struct Router {
+    server: u16,
+    name: Arc<str>,
+    blocks: Box<[Block]>,
+    by_zone: HashMap<Box<[u8]>, u16, foldhash::fast::RandomState>,
+    /// Bit n is set if some zone has n labels.
+    label_counts: u128,
+    all_classes: bool,
+    outside: Chain,
+    panics: Arc<AtomicU64>,
+}
+
+/// A zone and the chain that serves it. The keys of one server block share their chain.
+pub struct Block {
+    /// The zone, in lower case.
+    pub zone: wire::NameBuf,
+    /// The zone's index among all zones of the configuration, see [`Exchange::zone`].
+    pub zone_index: u16,
+    /// The plugins.
+    pub chain: Arc<Chain>,
+}
+
+impl Router {
+    /// The blocks of the listener `name` (`dns://:53`), which is the `server`th of them.
+    ///
+    /// A zone that appears twice is served by the first block that has it.
+    pub fn new(server: u16, name: Arc<str>, blocks: Vec<Block>, panics: Arc<AtomicU64>) -> Self {
+        let mut by_zone = HashMap::default();
+        let mut label_counts = 0;
+        for (index, block) in blocks.iter().enumerate() {
+            let zone = block.zone.as_name();
+            by_zone.entry(zone.octets().into()).or_insert(index as u16);
+            label_counts |= 1 << zone.label_count();
+        }
+        Self {
+            server,
+            name,
+            blocks: blocks.into(),
+            by_zone,
+            label_counts,
+            all_classes: false,
+            outside: Chain::new(Vec::new()),
+            panics,
+        }
+    }
+
+    /// Lets questions of classes other than IN into the chains, as `chaos` and `forward` need it.
+    #[must_use]
+    pub fn with_all_classes(mut self, all: bool) -> Self {
+        self.all_classes = all;
+        self
+    }
+
+    /// Amenders (metrics) for questions that no block serves; only their `response` is called.
+    #[must_use]
+    pub fn with_outside(mut self, chain: Chain) -> Self {
+        self.outside = chain;
+        self
+    }
+
+    /// The listener's name, as metrics and log have it: `dns://:53`.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// The blocks in the order of the Corefile.
+    pub fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// Answers from memory, or says what to wait for.
+    ///
+    /// A panic of a plugin costs one SERVFAIL and is counted.
+    pub fn answer(&self, x: &mut Exchange) -> Ended {
+        x.server = self.server;
+        match catch_unwind(AssertUnwindSafe(|| self.walk(x))) {
+            Ok(ended) => ended,
+            Err(_) => self.panicked(x),
+        }
+    }
+
+    /// Goes on with an exchange that had to wait.
+    ///
+    /// The future may be dropped when the time for an answer is over; the exchange can then be
+    /// failed and replied to.
+    pub fn resume<'a>(
+        &'a self,
+        x: &'a mut Exchange,
+        ticket: Ticket,
+    ) -> Pin<Box<dyn Future<Output = Ended> + Send + 'a>> {
+        Box::pin(async move {
+            let walk = self.walk_of(ticket.block);
+            match guard(walk.finish(x, 0, ticket)).await {
+                Some(ended) => ended,
+                None => self.panicked(x),
+            }
+        })
+    }
+
+    /// Asks again what `refresh` says, with `x`, which [`Exchange::begin_refresh`] has begun.
+    ///
+    /// Nobody gets the reply; the plugin that wanted it has seen it on its way up.
+    pub async fn refresh(&self, x: &mut Exchange, refresh: &Refresh) {
+        let walk = self.walk_of(refresh.block);
+        let below = async {
+            match walk.down(x, refresh.at, refresh.at + 1) {
+                Ended::Waiting(ticket) => walk.finish(x, refresh.at, ticket).await,
+                ended => ended,
+            }
+        };
+        if guard(below).await.is_none() {
+            let _ = self.panicked(x);
+        }
+    }
+
+    pub(crate) fn walk(&self, x: &mut Exchange) -> Ended {
+        if x.question.class != Class::IN && !self.all_classes {
+            return self.refuse(x, Failure::ClassNotServed);
+        }
+        let Some(block) = self.find(&x.question) else {
+            return self.refuse(x, Failure::NoBlock);
+        };
+        x.block = block;
+        x.zone = self.blocks[usize::from(block)].zone_index;
+        self.walk_of(block).down(x, 0, 0)
+    }
+
+    fn walk_of(&self, block: u16) -> Walk<'_> {
+        let chain = &self.blocks[usize::from(block)].chain;
+        Walk { router: self, chain, block }
+    }
+
+    fn refuse(&self, x: &mut Exchange, failure: Failure) -> Ended {
+        x.zone = Self::OUTSIDE;
+        x.fail(failure);
+        let walk = Walk { router: self, chain: &self.outside, block: 0 };
+        walk.up(x, 0, self.outside.links().len())
+    }
+
+    fn panicked(&self, x: &mut Exchange) -> Ended {
+        self.panics.fetch_add(1, Ordering::Relaxed);
+        self.refuse(x, Failure::Panicked)
+    }
+
+    /// The block with the longest zone that the name is in.
+    fn find(&self, question: &Question) -> Option<u16> {
+        let mut name = Some(question.name());
+        let mut labels = question.name().label_count();
+        let mut remembered = None;
+        while let Some(zone) = name {
+            if self.label_counts & (1 << labels) != 0
+                && let Some(&block) = self.by_zone.get(zone.octets())
+            {
+                // RFC 4035 §3.1.4.1: a DS record lies in the zone above the cut.
+                if question.rtype != RecordType::DS || remembered.is_some() {
+                    return Some(block);
+                }
+                remembered = Some(block);
+            }
+            name = zone.parent();
+            labels = labels.saturating_sub(1);
+        }
+        remembered
+    }
+
+    /// The zone index of questions that no block serves.
+    pub const OUTSIDE: u16 = u16::MAX;
+}
+
+/// The zone that serves a name, for those who only want to know that.
+impl Router {
+    /// The zone of the block that serves `name`, if any does.
+    pub fn zone_of(&self, name: Name<'_>) -> Option<Name<'_>> {
+        let block = self.find(&Question::new(name, RecordType::A))?;
+        Some(self.blocks[usize::from(block)].zone.as_name())
+    }
+}
+
+/// Awaits `future`; none if it panics.
+async fn guard<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|context| {
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(poll) => poll.map(Some),
+            Err(_) => Poll::Ready(None),
+        }
+    })
+    .await
+}

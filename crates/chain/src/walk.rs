@@ -1,0 +1,217 @@
+//! Down the plugins of a block until one ends the question, then back up.
+
+use crate::{Exchange, Failure, Plugin, Router, Step};
+use wire::{Question, RecordType};
+
+/// The plugins of a server block, outermost first.
+pub struct Chain {
+    links: Box<[Link]>,
+}
+
+/// A plugin in its place.
+pub struct Link {
+    /// The plugin.
+    pub plugin: Box<dyn Plugin>,
+    /// Its directive's name.
+    pub name: &'static str,
+    /// The line of the Corefile that loaded it.
+    pub line: u32,
+}
+
+/// How a walk ended.
+#[derive(Debug)]
+#[must_use]
+pub enum Ended {
+    /// The reply is in the exchange.
+    Reply,
+    /// There is to be no reply.
+    Dropped,
+    /// A plugin waits: [`Router::resume`] goes on with the ticket.
+    Waiting(Ticket),
+}
+
+/// Where a parked exchange goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ticket {
+    pub(crate) block: u16,
+    at: usize,
+    /// Whether the target of a CNAME is waited for, and not the plugin.
+    chasing: bool,
+}
+
+impl Chain {
+    /// A chain of these plugins, outermost first.
+    pub fn new(links: Vec<Link>) -> Self {
+        Self { links: links.into() }
+    }
+
+    /// The plugins, outermost first.
+    pub fn links(&self) -> &[Link] {
+        &self.links
+    }
+}
+
+/// A chain with what surrounds it: everything that a step can need.
+#[derive(Clone, Copy)]
+pub(crate) struct Walk<'a> {
+    pub(crate) router: &'a Router,
+    pub(crate) chain: &'a Chain,
+    pub(crate) block: u16,
+}
+
+impl Walk<'_> {
+    /// Walks down from `at` until a plugin ends the question, then up to `top`.
+    ///
+    /// All control flow of a query that is answered from memory is in this function and in
+    /// [`Walk::up`].
+    pub(crate) fn down(self, x: &mut Exchange, top: usize, mut at: usize) -> Ended {
+        while let Some(link) = self.chain.links.get(at) {
+            x.at = at;
+            match link.plugin.query(x) {
+                Step::Next => at += 1,
+                Step::Wait => return self.waiting(at, false),
+                end => return self.end(x, top, at, end),
+            }
+        }
+        x.fail(self.nobody_answered());
+        self.up(x, top, at)
+    }
+
+    /// The plugin at `at` has ended the question with `step`.
+    fn end(self, x: &mut Exchange, top: usize, at: usize, step: Step) -> Ended {
+        let link = &self.chain.links[at];
+        x.ended_by(link.name, link.line);
+        match step {
+            Step::Chase if !self.chase(x) => return self.waiting(at, true),
+            Step::Drop => x.set_dropped(),
+            _ => {}
+        }
+        self.up(x, top, at)
+    }
+
+    /// Walks up from above `at` to `top`.
+    pub(crate) fn up(self, x: &mut Exchange, top: usize, at: usize) -> Ended {
+        for (index, link) in self.chain.links[..at].iter().enumerate().skip(top).rev() {
+            x.at = index;
+            x.undo_rewrites(index);
+            link.plugin.response(x);
+        }
+        if x.is_dropped() { Ended::Dropped } else { Ended::Reply }
+    }
+
+    /// Goes on where a walk had to wait. Only such a walk pays for a future.
+    pub(crate) async fn finish(self, x: &mut Exchange, top: usize, ticket: Ticket) -> Ended {
+        let mut ticket = ticket;
+        loop {
+            let at = ticket.at;
+            x.at = at;
+            let ended = if ticket.chasing {
+                self.finish_chase(x).await;
+                self.up(x, top, at)
+            } else {
+                let rest = Rest { walk: self, at };
+                let step = self.chain.links[at].plugin.resolve(x, rest).await;
+                x.at = at;
+                match step {
+                    Step::Next => self.down(x, top, at + 1),
+                    // What `rest.run` has ended stays the answer of the plugin that ended it.
+                    Step::Done if x.answered_by().is_some() => self.up(x, top, at),
+                    end => self.end(x, top, at, end),
+                }
+            };
+            match ended {
+                Ended::Waiting(next) => ticket = next,
+                done => return done,
+            }
+        }
+    }
+
+    fn waiting(self, at: usize, chasing: bool) -> Ended {
+        Ended::Waiting(Ticket { block: self.block, at, chasing })
+    }
+
+    fn nobody_answered(self) -> Failure {
+        match self.chain.links.last() {
+            None => Failure::EmptyBlock,
+            Some(last) => {
+                last.plugin.if_last().unwrap_or(Failure::NobodyAnswered { last: last.name })
+            }
+        }
+    }
+
+    /// Asks the whole server for the target of the reply's last CNAME; false if that must wait.
+    fn chase(self, x: &mut Exchange) -> bool {
+        let Some(mut nested) = begin_chase(x) else { return true };
+        let ended = self.router.walk(&mut nested);
+        if let Ended::Waiting(ticket) = ended {
+            nested.parked = Some(ticket);
+        } else {
+            x.absorb(&nested);
+        }
+        let done = nested.parked.is_none();
+        x.nested = Some(nested);
+        done
+    }
+
+    async fn finish_chase(self, x: &mut Exchange) {
+        let Some(mut nested) = x.nested.take() else { return };
+        if let Some(ticket) = nested.parked.take() {
+            // The outcome is in the exchange: a reply, a failure, or that it is dropped.
+            let _ = self.router.resume(&mut nested, ticket).await;
+            x.absorb(&nested);
+        }
+        x.nested = Some(nested);
+    }
+}
+
+/// Makes the question for the target of the reply's last CNAME; none if the chain ends here: it is
+/// no CNAME, a loop, or too long.
+fn begin_chase(x: &mut Exchange) -> Option<Box<Exchange>> {
+    let last = x.reply.body.answer.last().filter(|record| record.rtype == RecordType::CNAME)?;
+    let target = x.reply.body.target(last)?.to_lower();
+    if !x.chase(&target) {
+        return None;
+    }
+    let mut question = Question::new(target.as_name(), x.question.rtype);
+    question.class = x.question.class;
+    let mut nested = x.nested.take().unwrap_or_default();
+    nested.begin_nested(x, &question);
+    Some(nested)
+}
+
+/// What lies below a waiting plugin, and around it.
+#[derive(Clone, Copy)]
+pub struct Rest<'a> {
+    walk: Walk<'a>,
+    at: usize,
+}
+
+impl Rest<'_> {
+    /// Asks the plugins below and brings the reply up to just below the waiting plugin.
+    ///
+    /// Can be called again with another question, after [`Exchange::clear_reply`].
+    pub async fn run(self, x: &mut Exchange) -> Ended {
+        let below = self.at + 1;
+        let ended = match self.walk.down(x, below, below) {
+            Ended::Waiting(ticket) => Box::pin(self.walk.finish(x, below, ticket)).await,
+            ended => ended,
+        };
+        x.at = self.at;
+        ended
+    }
+
+    /// Asks the whole server, from the choice of the block on, as this exchange's client.
+    ///
+    /// None if questions already stand [`Exchange::DEPTH_MAX`] deep.
+    pub async fn ask(self, x: &Exchange, question: &Question) -> Option<Box<Exchange>> {
+        if x.depth() >= Exchange::DEPTH_MAX {
+            return None;
+        }
+        let mut nested = Box::new(Exchange::new());
+        nested.begin_nested(x, question);
+        if let Ended::Waiting(ticket) = self.walk.router.walk(&mut nested) {
+            let _ = self.walk.router.resume(&mut nested, ticket).await;
+        }
+        Some(nested)
+    }
+}

@@ -1,0 +1,354 @@
+//! What the walk promises to plugins.
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+use chain::{
+    Block, Chain, Client, Ended, Exchange, Failure, Link, Moment, Plugin, Resolving, Rest, Router,
+    Step, Transport,
+};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use wire::{Class, Flags, NameBuf, Question, Rcode, RecordType, Section};
+
+/// What plugins saw, in order.
+type Seen = Arc<Mutex<Vec<String>>>;
+
+fn name(text: &str) -> NameBuf {
+    text.parse().unwrap()
+}
+
+fn query(asked: &str, rtype: RecordType) -> Vec<u8> {
+    let mut out = vec![0; 512];
+    let question = (name(asked), rtype);
+    let length = wire::Encoder::new().query(
+        1,
+        Flags::RD,
+        (question.0.as_name(), question.1, Class::IN),
+        None,
+        &mut out,
+    );
+    out.truncate(length);
+    out
+}
+
+fn begin(asked: &str) -> Exchange {
+    let client = Client {
+        peer: "127.0.0.1:4000".parse().unwrap(),
+        local: "127.0.0.1:53".parse().unwrap(),
+        transport: Transport::Udp,
+    };
+    let mut x = Exchange::new();
+    x.begin(&query(asked, RecordType::A), client, Moment(5)).unwrap();
+    x
+}
+
+fn router(blocks: Vec<(&str, Vec<Box<dyn Plugin>>)>) -> Router {
+    let blocks = blocks
+        .into_iter()
+        .enumerate()
+        .map(|(index, (zone, plugins))| {
+            let links =
+                plugins.into_iter().map(|plugin| Link { plugin, name: "test", line: index as u32 });
+            Block {
+                zone: name(zone),
+                zone_index: index as u16,
+                chain: Arc::new(Chain::new(links.collect())),
+            }
+        })
+        .collect();
+    Router::new(0, "dns://:53".into(), blocks, Arc::new(AtomicU64::new(0)))
+}
+
+/// Polls a future that must be ready after `turns` polls.
+fn ready<F: Future>(future: F, turns: usize) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    for turn in 1.. {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            assert_eq!(turn, turns);
+            return output;
+        }
+    }
+    unreachable!()
+}
+
+/// Answers one name with an address, or a CNAME.
+struct Source(&'static str, Result<[u8; 4], &'static str>);
+impl Plugin for Source {
+    fn query(&self, x: &mut Exchange) -> Step {
+        if x.question.name() != name(self.0).as_name() {
+            return Step::Next;
+        }
+        let owner = name(self.0);
+        x.authoritative();
+        let body = &mut x.reply.body;
+        match self.1 {
+            Ok(address) => {
+                body.push(Section::Answer, owner.as_name(), 5, RecordType::A, &address);
+                Step::Done
+            }
+            Err(target) => {
+                let target = name(target);
+                let cname = RecordType::CNAME;
+                body.push_name(Section::Answer, owner.as_name(), 5, cname, target.as_name());
+                Step::Chase
+            }
+        }
+    }
+}
+
+/// Waits once, then answers every name.
+struct Waiter;
+impl Plugin for Waiter {
+    fn query(&self, _: &mut Exchange) -> Step {
+        Step::Wait
+    }
+    fn resolve<'a>(&'a self, x: &'a mut Exchange, _: Rest<'a>) -> Resolving<'a> {
+        Box::pin(async move {
+            let mut waited = false;
+            std::future::poll_fn(|_| {
+                if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+            x.resumed(Moment(1_000));
+            let owner = x.question.name().to_buf();
+            x.reply.body.push(Section::Answer, owner.as_name(), 9, RecordType::A, &[9, 9, 9, 9]);
+            Step::Done
+        })
+    }
+}
+
+/// Writes down what it sees on both ways.
+struct Witness(&'static str, Seen);
+impl Plugin for Witness {
+    fn query(&self, x: &mut Exchange) -> Step {
+        x.remember(self.0.len() as u64);
+        self.1.lock().unwrap().push(format!("{} down {}", self.0, x.question.name()));
+        Step::Next
+    }
+    fn response(&self, x: &mut Exchange) {
+        assert_eq!(x.recall(), Some(self.0.len() as u64));
+        assert_eq!(x.recall(), None);
+        let line = format!("{} up {} {}", self.0, x.question.name(), x.reply.rcode);
+        self.1.lock().unwrap().push(line);
+    }
+}
+
+/// Asks for something else.
+struct Rename(&'static str, &'static str);
+impl Plugin for Rename {
+    fn query(&self, x: &mut Exchange) -> Step {
+        x.remember(77); // never recalled: must not disturb others
+        if x.question.name() == name(self.0).as_name() {
+            assert!(x.rewrite(Question::new(name(self.1).as_name(), x.question.rtype)));
+        }
+        Step::Next
+    }
+}
+
+struct Dropper;
+impl Plugin for Dropper {
+    fn query(&self, _: &mut Exchange) -> Step {
+        Step::Drop
+    }
+}
+
+struct Bug;
+impl Plugin for Bug {
+    fn query(&self, _: &mut Exchange) -> Step {
+        panic!("a bug")
+    }
+}
+
+fn seen(seen: &Seen) -> Vec<String> {
+    seen.lock().unwrap().clone()
+}
+
+#[test]
+fn a_plugin_sees_on_the_way_up_what_it_saw_on_the_way_down() {
+    let log = Seen::default();
+    let router = router(vec![(
+        ".",
+        vec![
+            Box::new(Witness("outer", log.clone())),
+            Box::new(Rename("old.test", "new.test")),
+            Box::new(Witness("inner", log.clone())),
+            Box::new(Source("new.test", Ok([1, 1, 1, 1]))),
+            Box::new(Witness("never", log.clone())),
+        ],
+    )]);
+    let mut x = begin("OLD.test");
+    assert!(matches!(router.answer(&mut x), Ended::Reply));
+    assert_eq!(
+        seen(&log),
+        [
+            "outer down old.test.",
+            "inner down new.test.",
+            "inner up new.test. NOERROR",
+            "outer up old.test. NOERROR",
+        ]
+    );
+    assert_eq!(x.question.name().to_string(), "old.test.");
+    assert_eq!(x.request.asked.to_string(), "OLD.test.");
+    assert_eq!(x.answered_by(), Some(("test", 0)));
+}
+
+#[test]
+fn a_parked_walk_goes_on_where_it_stopped() {
+    let log = Seen::default();
+    let router =
+        router(vec![(".", vec![Box::new(Witness("outer", log.clone())), Box::new(Waiter)])]);
+    let mut x = begin("a.test");
+    let Ended::Waiting(ticket) = router.answer(&mut x) else { panic!("must wait") };
+    assert_eq!(seen(&log), ["outer down a.test."]);
+    assert!(matches!(ready(router.resume(&mut x, ticket), 2), Ended::Reply));
+    assert_eq!(seen(&log)[1..], ["outer up a.test. NOERROR"]);
+    assert_eq!(x.elapsed().as_nanos(), 995);
+}
+
+#[test]
+fn the_longest_zone_serves_and_nobody_else_is_asked() {
+    let router = router(vec![
+        (".", vec![Box::new(Source("a.b.test", Ok([1, 1, 1, 1])))]),
+        ("b.test", vec![Box::new(Source("x.b.test", Ok([2, 2, 2, 2])))]),
+        ("empty.test", vec![]),
+    ]);
+    let mut x = begin("a.b.test");
+    assert!(matches!(router.answer(&mut x), Ended::Reply));
+    assert_eq!(x.failure(), Some(&Failure::NobodyAnswered { last: "test" }));
+    assert_eq!((x.reply.rcode, x.zone), (Rcode::SERVFAIL, 1));
+    let mut x = begin("a.empty.test");
+    assert!(matches!(router.answer(&mut x), Ended::Reply));
+    assert_eq!(x.reply.rcode, Rcode::REFUSED);
+}
+
+#[test]
+fn a_ds_question_goes_to_the_parent_zone() {
+    let router = router(vec![
+        ("test", vec![Box::new(Source("b.test", Ok([1, 1, 1, 1])))]),
+        ("b.test", vec![Box::new(Dropper)]),
+        ("alone.example", vec![Box::new(Source("alone.example", Ok([3, 3, 3, 3])))]),
+    ]);
+    for (asked, answer) in [("b.test", [1, 1, 1, 1]), ("alone.example", [3, 3, 3, 3])] {
+        let mut x = begin(asked);
+        x.question.rtype = RecordType::DS;
+        assert!(matches!(router.answer(&mut x), Ended::Reply));
+        assert_eq!(x.reply.body.rdata(&x.reply.body.answer[0]), answer);
+    }
+}
+
+#[test]
+fn no_block_is_refused() {
+    let router = router(vec![("b.test", vec![])]);
+    let mut x = begin("elsewhere.test");
+    assert!(matches!(router.answer(&mut x), Ended::Reply));
+    assert_eq!((x.reply.rcode, x.zone), (Rcode::REFUSED, Router::OUTSIDE));
+    let mut x = begin("a.b.test");
+    x.question.class = Class::CH;
+    assert!(matches!(router.answer(&mut x), Ended::Reply));
+    assert_eq!(x.failure(), Some(&Failure::ClassNotServed));
+}
+
+#[test]
+fn a_dropped_question_comes_back_up_and_gets_no_reply() {
+    let log = Seen::default();
+    let router =
+        router(vec![(".", vec![Box::new(Witness("outer", log.clone())), Box::new(Dropper)])]);
+    let mut x = begin("a.test");
+    assert!(matches!(router.answer(&mut x), Ended::Dropped));
+    assert_eq!(seen(&log).len(), 2);
+}
+
+#[test]
+fn a_panic_costs_one_servfail() {
+    let router = router(vec![(".", vec![Box::new(Bug)])]);
+    let mut x = begin("a.test");
+    assert!(matches!(router.answer(&mut x), Ended::Reply));
+    assert_eq!((x.reply.rcode, x.failure()), (Rcode::SERVFAIL, Some(&Failure::Panicked)));
+    // The exchange is as good as new.
+    let mut again = begin("a.test");
+    std::mem::swap(&mut x, &mut again);
+}
+
+fn cname_blocks(waits: bool) -> Router {
+    let target: Box<dyn Plugin> =
+        if waits { Box::new(Waiter) } else { Box::new(Source("t.cluster", Ok([7, 7, 7, 7]))) };
+    router(vec![
+        (
+            "company",
+            vec![
+                Box::new(Source("www.company", Err("t.cluster"))),
+                Box::new(Source("dead.company", Err("nobody.here"))),
+                Box::new(Source("a.company", Err("b.company"))),
+                Box::new(Source("b.company", Err("a.company"))),
+            ],
+        ),
+        ("cluster", vec![target]),
+    ])
+}
+
+fn answers(x: &Exchange) -> Vec<String> {
+    let body = &x.reply.body;
+    body.answer.iter().map(|r| format!("{} {}", body.owner(r), r.rtype)).collect()
+}
+
+#[test]
+fn a_cname_is_chased_through_the_whole_server() {
+    let router = cname_blocks(false);
+    let mut x = begin("www.company");
+    assert!(matches!(router.answer(&mut x), Ended::Reply));
+    assert_eq!(answers(&x), ["www.company. CNAME", "t.cluster. A"]);
+    assert!(x.reply.flags.has(Flags::AA) && !x.has_waited());
+    // Nobody has the target: the CNAME alone.
+    let mut x = begin("dead.company");
+    assert!(matches!(router.answer(&mut x), Ended::Reply));
+    assert_eq!(answers(&x), ["dead.company. CNAME"]);
+    assert_eq!(x.reply.rcode, Rcode::NOERROR);
+}
+
+#[test]
+fn a_chase_that_waits_is_parked_and_resumed() {
+    let router = cname_blocks(true);
+    let mut x = begin("www.company");
+    let Ended::Waiting(ticket) = router.answer(&mut x) else { panic!("must wait") };
+    assert!(matches!(ready(router.resume(&mut x, ticket), 2), Ended::Reply));
+    assert_eq!(answers(&x), ["www.company. CNAME", "t.cluster. A"]);
+    assert!(x.has_waited());
+}
+
+#[test]
+fn a_loop_of_cnames_ends() {
+    let mut x = begin("a.company");
+    assert!(matches!(cname_blocks(false).answer(&mut x), Ended::Reply));
+    assert_eq!(answers(&x), ["a.company. CNAME", "b.company. CNAME"]);
+}
+
+#[test]
+fn a_refresh_asks_only_the_plugins_below() {
+    struct Cache(Seen);
+    impl Plugin for Cache {
+        fn query(&self, x: &mut Exchange) -> Step {
+            x.refresh_later();
+            Step::Done
+        }
+        fn response(&self, x: &mut Exchange) {
+            self.0.lock().unwrap().push(format!("stored {}", x.reply.body.answer.len()));
+        }
+    }
+    let log = Seen::default();
+    let router = router(vec![(
+        ".",
+        vec![
+            Box::new(Witness("outer", log.clone())),
+            Box::new(Cache(log.clone())),
+            Box::new(Waiter),
+        ],
+    )]);
+    let mut x = begin("a.test");
+    assert!(matches!(router.answer(&mut x), Ended::Reply));
+    let refresh = x.take_refresh().unwrap();
+    let mut spare = Exchange::new();
+    spare.begin_refresh(&x, &refresh);
+    ready(router.refresh(&mut spare, &refresh), 2);
+    assert_eq!(seen(&log), ["outer down a.test.", "outer up a.test. NOERROR", "stored 1"]);
+}
