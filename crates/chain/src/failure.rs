@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 use wire::{ExtendedError, Rcode};
 
 /// Why a question fails. Response code, extended error, log line and metric derive from it.
@@ -45,6 +46,11 @@ pub enum Failure {
     },
     /// Too much at once: the budget for questions that wait is spent.
     Overloaded,
+    /// Nobody answered within the time that a question may wait.
+    Deadline {
+        /// That time.
+        after: Duration,
+    },
     /// Questions about questions, deeper than the limit.
     TooDeep,
     /// A bug: a plugin panicked.
@@ -103,6 +109,7 @@ impl Failure {
                 }
                 UpstreamFailure::TooMany => ExtendedError::PROHIBITED,
             },
+            Self::Deadline { .. } => ExtendedError::NO_REACHABLE_AUTHORITY,
             Self::BadRewrite { .. } | Self::Overloaded | Self::TooDeep | Self::Panicked => {
                 ExtendedError::OTHER
             }
@@ -152,6 +159,7 @@ impl fmt::Display for Failure {
             Self::BadRewrite { text } => write!(f, "invalid name after rewrite: {text}"),
             Self::Upstream { text, .. } => f.write_str(text),
             Self::Overloaded => f.write_str("too many queries wait for an answer"),
+            Self::Deadline { after } => write!(f, "no answer within {after:?}"),
             Self::TooDeep => f.write_str("too many questions behind one question"),
             Self::Panicked => f.write_str("panic"),
         }

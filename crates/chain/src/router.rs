@@ -111,6 +111,16 @@ impl Router {
         })
     }
 
+    /// Fails an exchange that waits, and brings it back up from where it was first parked.
+    pub fn abandon(&self, x: &mut Exchange, ticket: Ticket, failure: Failure) -> Ended {
+        x.fail(failure);
+        let walk = self.walk_of(ticket.block);
+        match catch_unwind(AssertUnwindSafe(|| walk.up(x, 0, ticket.at))) {
+            Ok(ended) => ended,
+            Err(_) => self.panicked(x),
+        }
+    }
+
     /// Asks again what `refresh` says, with `x`, which [`Exchange::begin_refresh`] has begun.
     ///
     /// Nobody gets the reply; the plugin that wanted it has seen it on its way up.

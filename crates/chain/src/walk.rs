@@ -34,7 +34,7 @@ pub enum Ended {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ticket {
     pub(crate) block: u16,
-    at: usize,
+    pub(crate) at: usize,
     /// Whether the target of a CNAME is waited for, and not the plugin.
     chasing: bool,
 }

@@ -1,0 +1,149 @@
+//! The slow lane: questions that wait for somebody else.
+
+use chain::{Ended, Exchange, Failure, Refresh, Router, Ticket};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Limits of the slow lane.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LaneSettings {
+    /// The most questions that wait at once; more are answered SERVFAIL at once.
+    pub waiting_max: usize,
+    /// The longest that a question waits; then it is answered SERVFAIL.
+    pub deadline: Duration,
+}
+
+impl Default for LaneSettings {
+    /// A waiting question takes a few KiB, so these are some 50 MiB at the most. No client waits
+    /// for ten seconds.
+    fn default() -> Self {
+        Self { waiting_max: 10_000, deadline: Duration::from_secs(10) }
+    }
+}
+
+/// Carries exchanges that wait, apart from the workers: a dead upstream server can fill this lane,
+/// but never delay an answer from memory.
+pub struct SlowLane {
+    runtime: tokio::runtime::Handle,
+    settings: LaneSettings,
+    waiting: AtomicUsize,
+    refused: AtomicU64,
+    timed_out: AtomicU64,
+    spares: Mutex<Vec<Box<Exchange>>>,
+}
+
+/// How many exchanges are kept for use again.
+const SPARES_MAX: usize = 256;
+
+impl SlowLane {
+    /// A lane on this runtime.
+    pub fn new(runtime: tokio::runtime::Handle, settings: LaneSettings) -> Self {
+        Self {
+            runtime,
+            settings,
+            waiting: AtomicUsize::new(0),
+            refused: AtomicU64::new(0),
+            timed_out: AtomicU64::new(0),
+            spares: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// The runtime.
+    pub fn runtime(&self) -> &tokio::runtime::Handle {
+        &self.runtime
+    }
+
+    /// How many questions wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Relaxed)
+    }
+
+    /// How many questions found the lane full.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Relaxed)
+    }
+
+    /// How many questions waited until the deadline.
+    pub fn timed_out(&self) -> u64 {
+        self.timed_out.load(Relaxed)
+    }
+
+    /// An exchange to use.
+    pub(crate) fn spare(&self) -> Box<Exchange> {
+        let spare = self.spares.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        spare.unwrap_or_default()
+    }
+
+    /// Gives back an exchange that is not in use any more.
+    pub(crate) fn give_back(&self, x: Box<Exchange>) {
+        let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
+        if spares.len() < SPARES_MAX {
+            spares.push(x);
+        }
+    }
+
+    /// Lets `x` wait, then calls `reply` with it, unless there is to be no reply.
+    ///
+    /// If the lane is full `reply` is called at once, with a failure.
+    pub(crate) fn park(
+        self: &Arc<Self>,
+        router: Arc<Router>,
+        mut x: Box<Exchange>,
+        ticket: Ticket,
+        reply: impl FnOnce(&mut Exchange) + Send + 'static,
+    ) {
+        if self.waiting.fetch_add(1, Relaxed) >= self.settings.waiting_max {
+            self.waiting.fetch_sub(1, Relaxed);
+            self.refused.fetch_add(1, Relaxed);
+            if let Ended::Reply = router.abandon(&mut x, ticket, Failure::Overloaded) {
+                reply(&mut x);
+            }
+            return self.give_back(x);
+        }
+        x.worker = 0;
+        let lane = self.clone();
+        self.spawn(async move {
+            let deadline = lane.settings.deadline;
+            let resumed = tokio::time::timeout(deadline, router.resume(&mut x, ticket)).await;
+            let ended = resumed.unwrap_or_else(|_| {
+                lane.timed_out.fetch_add(1, Relaxed);
+                router.abandon(&mut x, ticket, Failure::Deadline { after: deadline })
+            });
+            if let Ended::Reply = ended {
+                reply(&mut x);
+            }
+            lane.refresh_after(&router, &mut x);
+            lane.waiting.fetch_sub(1, Relaxed);
+            lane.give_back(x);
+        });
+    }
+
+    /// Carries out the refresh that the exchange asks for, if it does and the lane has room.
+    pub(crate) fn refresh_after(self: &Arc<Self>, router: &Arc<Router>, x: &mut Exchange) {
+        if let Some(refresh) = x.take_refresh() {
+            self.refresh(router.clone(), x, refresh);
+        }
+    }
+
+    fn refresh(self: &Arc<Self>, router: Arc<Router>, x: &Exchange, refresh: Box<Refresh>) {
+        if self.waiting.fetch_add(1, Relaxed) >= self.settings.waiting_max {
+            self.waiting.fetch_sub(1, Relaxed);
+            return;
+        }
+        let mut spare = self.spare();
+        spare.begin_refresh(x, &refresh);
+        let lane = self.clone();
+        self.spawn(async move {
+            let refreshing = router.refresh(&mut spare, &refresh);
+            // Nobody waits for it; what takes longer than a client would wait is given up.
+            let _ = tokio::time::timeout(lane.settings.deadline, refreshing).await;
+            lane.waiting.fetch_sub(1, Relaxed);
+            lane.give_back(spare);
+        });
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(task);
+    }
+}

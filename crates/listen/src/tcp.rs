@@ -1,0 +1,300 @@
+//! Streams: read all that is there, answer all, write once.
+
+use crate::service::Service;
+use crate::udp::{canonical, reject_into};
+use chain::{Client, Ended, Exchange, Moment, Router, Transport};
+use std::cell::RefCell;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+use wire::{Encoder, MESSAGE_MAX, Reject};
+
+/// Limits of TCP.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TcpSettings {
+    /// The most connections of a listener; more are closed at once.
+    pub connections_max: u64,
+    /// How long a new connection may take until its first query.
+    pub first_read: Duration,
+    /// How long a connection may be silent between queries.
+    pub idle: Duration,
+    /// How long a client may take to read its answers.
+    pub write: Duration,
+    /// The most queries of one connection that wait; then reading pauses.
+    pub waiting_max: usize,
+    /// While stopping: a connection that is silent for this long is closed.
+    pub stopping_idle: Duration,
+}
+
+impl Default for TcpSettings {
+    /// CoreDNS's times.
+    fn default() -> Self {
+        Self {
+            connections_max: 8192,
+            first_read: Duration::from_secs(3),
+            idle: Duration::from_secs(10),
+            write: Duration::from_secs(5),
+            waiting_max: 128,
+            stopping_idle: Duration::from_millis(500),
+        }
+    }
+}
+
+/// Accepts until told to stop, then what the kernel has already completed.
+pub(crate) async fn accept(
+    listener: TcpListener,
+    service: Arc<Service>,
+    settings: TcpSettings,
+    mut stopping: watch::Receiver<bool>,
+) {
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => open(stream, &service, settings, &stopping),
+                // Out of descriptors, most likely: others must end first.
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            },
+            _ = stopping.wait_for(|stopping| *stopping) => break,
+        }
+    }
+    if let Ok(listener) = listener.into_std() {
+        while let Ok((stream, _)) = listener.accept() {
+            let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+            if let Ok(stream) = stream {
+                open(stream, &service, settings, &stopping);
+            }
+        }
+    }
+}
+
+fn open(
+    stream: TcpStream,
+    service: &Arc<Service>,
+    settings: TcpSettings,
+    stopping: &watch::Receiver<bool>,
+) {
+    let stats = &service.stats;
+    if stats.connections.load(Ordering::Relaxed) >= settings.connections_max {
+        stats.refused_connections.fetch_add(1, Ordering::Relaxed);
+        return;
+    }
+    let (Ok(peer), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else { return };
+    let _ = stream.set_nodelay(true); // answers are whole when written
+    stats.connections.fetch_add(1, Ordering::Relaxed);
+    let client = Client { peer: canonical(peer), local: canonical(local), transport: Transport::Tcp };
+    let (replies, waiting) = mpsc::channel(settings.waiting_max);
+    let connection = Connection {
+        service: service.clone(),
+        settings,
+        client,
+        replies,
+        input: Vec::new(),
+        output: Vec::new(),
+        parked: 0,
+        service_time: Duration::ZERO,
+    };
+    let stopping = stopping.clone();
+    let service = service.clone();
+    service.lane.runtime().clone().spawn(async move {
+        // Every way for a connection to end is the client's business, and no news.
+        let _ = connection.serve(stream, waiting, stopping).await;
+        service.stats.connections.fetch_sub(1, Ordering::Relaxed);
+    });
+}
+
+struct Connection {
+    service: Arc<Service>,
+    settings: TcpSettings,
+    client: Client,
+    /// Where answers that waited come in.
+    replies: mpsc::Sender<Vec<u8>>,
+    input: Vec<u8>,
+    output: Vec<u8>,
+    /// How many queries wait.
+    parked: usize,
+    /// What one query of the last read took.
+    service_time: Duration,
+}
+
+/// Octets that are read at once.
+const READ_SIZE: usize = 16 << 10;
+/// Answers are written when they are this many octets, even if more queries are there.
+const WRITE_SIZE: usize = 64 << 10;
+
+impl Connection {
+    async fn serve(
+        mut self,
+        mut stream: TcpStream,
+        mut waiting: mpsc::Receiver<Vec<u8>>,
+        mut stopping: watch::Receiver<bool>,
+    ) -> io::Result<()> {
+        let mut patience = self.settings.first_read;
+        loop {
+            let may_read = self.parked < self.settings.waiting_max;
+            self.input.reserve(READ_SIZE);
+            tokio::select! {
+                read = timeout(patience, stream.read_buf(&mut self.input)), if may_read => match read {
+                    Ok(Ok(0)) => break,
+                    Ok(read) => { read?; }
+                    Err(_) if self.parked == 0 => break,
+                    Err(_) => {}
+                },
+                Some(answer) = waiting.recv() => {
+                    self.queue(&answer);
+                }
+                _ = stopping.wait_for(|stopping| *stopping), if patience != self.settings.stopping_idle => {
+                    patience = self.settings.stopping_idle;
+                    continue;
+                }
+            }
+            if patience != self.settings.stopping_idle {
+                patience = self.settings.idle;
+            }
+            while let Ok(answer) = waiting.try_recv() {
+                self.queue(&answer);
+            }
+            self.answer_all(&mut stream).await?;
+        }
+        self.finish(&mut stream, waiting).await
+    }
+
+    /// Sends what still waits: the client has closed its side, but may read on.
+    async fn finish(
+        mut self,
+        stream: &mut TcpStream,
+        mut waiting: mpsc::Receiver<Vec<u8>>,
+    ) -> io::Result<()> {
+        while self.parked > 0
+            && let Some(answer) = waiting.recv().await
+        {
+            self.queue(&answer);
+            self.write(stream).await?;
+        }
+        stream.shutdown().await
+    }
+
+    /// Answers every whole query of the input.
+    async fn answer_all(&mut self, stream: &mut TcpStream) -> io::Result<()> {
+        let (router, now) = (self.service.router.load_full(), self.service.clock.now());
+        let (mut at, mut answered) = (0, 0);
+        while self.parked < self.settings.waiting_max
+            && let Some((length, rest)) = self.input[at..].split_first_chunk::<2>()
+            && let Some(query) = rest.get(..usize::from(u16::from_be_bytes(*length)))
+        {
+            let begin = at + 2;
+            at = begin + query.len();
+            self.answer(&router, begin..at, now);
+            answered += 1;
+            if self.output.len() >= WRITE_SIZE {
+                self.write(stream).await?;
+            }
+        }
+        if answered > 0 {
+            self.service_time = self.service.clock.now().since(now) / answered;
+        }
+        self.input.drain(..at);
+        if self.output.is_empty() { Ok(()) } else { self.write(stream).await }
+    }
+
+    /// Answers the query that lies there in the input, or parks it.
+    fn answer(&mut self, router: &Arc<Router>, query: Range<usize>, now: Moment) {
+        let lane = self.service.lane.clone();
+        let mut x = lane.spare();
+        (x.worker, x.service_time) = (0, self.service_time);
+        let ended = match x.begin(&self.input[query], self.client, now) {
+            Ok(()) => router.answer(&mut x),
+            Err(reject) => {
+                DESK.with_borrow_mut(|desk| {
+                    self.output.extend_from_slice(desk.rejection(&x, reject, &self.service));
+                });
+                return lane.give_back(x);
+            }
+        };
+        match ended {
+            Ended::Waiting(ticket) => {
+                self.parked += 1;
+                let answer = Answer { to: Some(self.replies.clone()) };
+                return lane.park(router.clone(), x, ticket, move |x| answer.send(x));
+            }
+            Ended::Dropped => {}
+            Ended::Reply => {
+                DESK.with_borrow_mut(|desk| self.output.extend_from_slice(desk.reply(&x)));
+            }
+        }
+        lane.refresh_after(router, &mut x);
+        lane.give_back(x);
+    }
+
+    fn queue(&mut self, answer: &[u8]) {
+        self.parked -= 1;
+        self.output.extend_from_slice(answer);
+    }
+
+    async fn write(&mut self, stream: &mut TcpStream) -> io::Result<()> {
+        timeout(self.settings.write, stream.write_all(&self.output)).await??;
+        self.output.clear();
+        Ok(())
+    }
+}
+
+/// The answer that a connection waits for; an empty one if there is to be none.
+struct Answer {
+    to: Option<mpsc::Sender<Vec<u8>>>,
+}
+
+impl Answer {
+    fn send(mut self, x: &Exchange) {
+        if let Some(to) = self.to.take() {
+            // There is room for each query that waits; without a reader the client is gone.
+            let _ = DESK.with_borrow_mut(|desk| to.try_send(desk.reply(x).to_vec()));
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some(to) = self.to.take() {
+            let _ = to.try_send(Vec::new());
+        }
+    }
+}
+
+thread_local! {
+    /// Room for one answer, with its length in front, for all connections of a thread.
+    static DESK: RefCell<Desk> = RefCell::new(Desk {
+        encoder: Encoder::new(),
+        out: vec![0; 2 + MESSAGE_MAX].into(),
+    });
+}
+
+struct Desk {
+    encoder: Encoder,
+    out: Box<[u8]>,
+}
+
+impl Desk {
+    fn reply(&mut self, x: &Exchange) -> &[u8] {
+        let out = &mut self.out[2..];
+        let length = self.encoder.reply(&x.request, &x.reply, x.reply_limit(), out);
+        self.framed(length)
+    }
+
+    fn rejection(&mut self, x: &Exchange, reject: Reject, service: &Service) -> &[u8] {
+        match reject_into(x, reject, &mut self.encoder, service, &mut self.out[2..]) {
+            0 => &[],
+            length => self.framed(length),
+        }
+    }
+
+    /// RFC 1035 §4.2.2: the message's length stands in front of it.
+    fn framed(&mut self, length: usize) -> &[u8] {
+        self.out[..2].copy_from_slice(&(length as u16).to_be_bytes());
+        &self.out[..2 + length]
+    }
+}
