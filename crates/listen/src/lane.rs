@@ -30,6 +30,7 @@ pub struct SlowLane {
     waiting: AtomicUsize,
     refused: AtomicU64,
     timed_out: AtomicU64,
+    #[expect(clippy::vec_box, reason = "an exchange is 4 KiB and is handed over, not copied")]
     spares: Mutex<Vec<Box<Exchange>>>,
 }
 

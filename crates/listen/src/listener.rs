@@ -5,7 +5,7 @@ use crate::tcp::{self, TcpSettings};
 use crate::{socket, udp};
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -37,7 +37,8 @@ impl Listener {
     /// Port 0 takes any free port, the same for all.
     pub fn open(address: SocketAddr, workers: usize) -> Result<Self, OpenError> {
         let tcp = socket::tcp(address).map_err(|error| OpenError::Tcp { address, error })?;
-        let bound = tcp.local_addr().map_or(address, |bound| SocketAddr::new(address.ip(), bound.port()));
+        let bound =
+            tcp.local_addr().map_or(address, |bound| SocketAddr::new(address.ip(), bound.port()));
         let udp = (0..workers.max(1))
             .map(|_| socket::udp(bound).map(Arc::new))
             .collect::<io::Result<Vec<_>>>()
@@ -115,7 +116,9 @@ impl Listener {
         let quiet = async {
             let _ = joined.await;
             let _ = serving.accepting.await;
-            while service.lane.waiting() > 0 || service.stats.connections.load(Ordering::Relaxed) > 0 {
+            while service.lane.waiting() > 0
+                || service.stats.connections.load(Ordering::Relaxed) > 0
+            {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };

@@ -51,16 +51,18 @@ pub(crate) async fn accept(
     listener: TcpListener,
     service: Arc<Service>,
     settings: TcpSettings,
-    mut stopping: watch::Receiver<bool>,
+    stopping: watch::Receiver<bool>,
 ) {
+    let mut stop = stopping.clone();
     loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => open(stream, &service, settings, &stopping),
-                // Out of descriptors, most likely: others must end first.
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            },
-            _ = stopping.wait_for(|stopping| *stopping) => break,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.changed() => break,
+        };
+        match accepted {
+            Ok((stream, _)) => open(stream, &service, settings, &stopping),
+            // Out of descriptors, most likely: others must end first.
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }
     if let Ok(listener) = listener.into_std() {
@@ -87,7 +89,8 @@ fn open(
     let (Ok(peer), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else { return };
     let _ = stream.set_nodelay(true); // answers are whole when written
     stats.connections.fetch_add(1, Ordering::Relaxed);
-    let client = Client { peer: canonical(peer), local: canonical(local), transport: Transport::Tcp };
+    let client =
+        Client { peer: canonical(peer), local: canonical(local), transport: Transport::Tcp };
     let (replies, waiting) = mpsc::channel(settings.waiting_max);
     let connection = Connection {
         service: service.clone(),
@@ -135,26 +138,22 @@ impl Connection {
         mut stopping: watch::Receiver<bool>,
     ) -> io::Result<()> {
         let mut patience = self.settings.first_read;
+        let mut idle = self.settings.idle;
         loop {
             let may_read = self.parked < self.settings.waiting_max;
             self.input.reserve(READ_SIZE);
             tokio::select! {
                 read = timeout(patience, stream.read_buf(&mut self.input)), if may_read => match read {
                     Ok(Ok(0)) => break,
-                    Ok(read) => { read?; }
+                    Ok(read) => patience = read.map(|_| idle)?,
                     Err(_) if self.parked == 0 => break,
                     Err(_) => {}
                 },
-                Some(answer) = waiting.recv() => {
-                    self.queue(&answer);
+                Some(answer) = waiting.recv() => self.queue(&answer),
+                Ok(()) = stopping.changed() => {
+                    idle = self.settings.stopping_idle;
+                    patience = idle;
                 }
-                _ = stopping.wait_for(|stopping| *stopping), if patience != self.settings.stopping_idle => {
-                    patience = self.settings.stopping_idle;
-                    continue;
-                }
-            }
-            if patience != self.settings.stopping_idle {
-                patience = self.settings.idle;
             }
             while let Ok(answer) = waiting.try_recv() {
                 self.queue(&answer);

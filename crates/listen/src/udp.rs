@@ -137,7 +137,13 @@ impl Desk {
         let x = &mut *self.x;
         (x.worker, x.service_time) = (worker.number, self.service_time);
         if let Err(reject) = x.begin(query, client, now) {
-            return Answer::Written(reject_into(x, reject, &mut self.encoder, &worker.service, out));
+            return Answer::Written(reject_into(
+                x,
+                reject,
+                &mut self.encoder,
+                &worker.service,
+                out,
+            ));
         }
         let length = match router.answer(x) {
             Ended::Waiting(ticket) => return Answer::Waits(ticket),
