@@ -1,0 +1,294 @@
+//! A listener over real sockets.
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+use chain::{Block, Chain, Clock, Exchange, Link, Moment, Plugin, Resolving, Rest, Router, Step};
+use listen::{LaneSettings, Listener, Service, SlowLane, Stats, TcpSettings, Workers};
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+use tokio::sync::Notify;
+use wire::{Class, Encoder, Flags, Message, NameBuf, Rcode, RecordType, Section};
+
+/// Answers names that begin with `now` at once, `wait` when told, `never` never.
+struct Source {
+    go: Arc<Notify>,
+}
+
+impl Plugin for Source {
+    fn query(&self, x: &mut Exchange) -> Step {
+        match x.question.name().first_label() {
+            Some(b"wait" | b"never") => Step::Wait,
+            Some(b"drop") => Step::Drop,
+            _ => answer(x),
+        }
+    }
+
+    fn resolve<'a>(&'a self, x: &'a mut Exchange, _: Rest<'a>) -> Resolving<'a> {
+        Box::pin(async move {
+            if x.question.name().first_label() == Some(b"never") {
+                std::future::pending::<()>().await;
+            }
+            self.go.notified().await;
+            x.resumed(Moment(1));
+            answer(x)
+        })
+    }
+}
+
+/// The client's address, and the one that it asked.
+fn answer(x: &mut Exchange) -> Step {
+    let owner = x.question.name().to_buf();
+    for ip in [x.client.peer.ip(), x.client.local.ip()] {
+        if let IpAddr::V4(ip) = ip {
+            let body = &mut x.reply.body;
+            body.push(Section::Answer, owner.as_name(), 5, RecordType::A, &ip.octets());
+        }
+    }
+    Step::Done
+}
+
+struct TestClock(Instant);
+
+impl Clock for TestClock {
+    fn now(&self) -> Moment {
+        Moment(self.0.elapsed().as_nanos() as u64)
+    }
+
+    fn unix_seconds(&self) -> u64 {
+        0
+    }
+}
+
+struct Served {
+    runtime: Runtime,
+    listener: Option<Listener>,
+    service: Arc<Service>,
+    go: Arc<Notify>,
+    address: SocketAddr,
+}
+
+fn serve(bind: &str, lane: LaneSettings) -> Served {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let go = Arc::new(Notify::new());
+    let plugin = Box::new(Source { go: go.clone() });
+    let chain = Arc::new(Chain::new(vec![Link { plugin, name: "source", line: 1 }]));
+    let block = Block { zone: NameBuf::root(), zone_index: 0, chain };
+    let panics = Arc::new(AtomicU64::new(0));
+    let router = Router::new(0, "dns://:53".into(), vec![block], panics);
+    let service = Arc::new(Service {
+        router: Arc::new(router).into(),
+        clock: Arc::new(TestClock(Instant::now())),
+        lane: Arc::new(SlowLane::new(runtime.handle().clone(), lane)),
+        stats: Arc::new(Stats::default()),
+    });
+    let mut listener = Listener::open(bind.parse().unwrap(), 2).unwrap();
+    let workers = Arc::new(Workers::new(2));
+    listener.serve(service.clone(), &workers, TcpSettings::default()).unwrap();
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, listener.address().port()));
+    Served { runtime, listener: Some(listener), service, go, address }
+}
+
+impl Served {
+    fn udp(&self) -> UdpSocket {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        socket.connect(self.address).unwrap();
+        socket
+    }
+
+    fn tcp(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        stream
+    }
+
+    fn close(&mut self) -> Duration {
+        let begin = Instant::now();
+        let listener = self.listener.take().unwrap();
+        self.runtime.block_on(listener.close(Duration::from_secs(5)));
+        begin.elapsed()
+    }
+}
+
+fn query(id: u16, asked: &str) -> Vec<u8> {
+    let mut out = vec![0; 512];
+    let name: NameBuf = asked.parse().unwrap();
+    let question = (name.as_name(), RecordType::A, Class::IN);
+    let length = Encoder::new().query(id, Flags::RD, question, None, &mut out);
+    out.truncate(length);
+    out
+}
+
+fn framed(message: &[u8]) -> Vec<u8> {
+    [&(message.len() as u16).to_be_bytes()[..], message].concat()
+}
+
+fn receive(socket: &UdpSocket) -> Message {
+    let mut buffer = [0; 4096];
+    let length = socket.recv(&mut buffer).unwrap();
+    Message::read(&buffer[..length]).unwrap()
+}
+
+fn read_framed(stream: &mut TcpStream) -> Message {
+    let mut length = [0; 2];
+    stream.read_exact(&mut length).unwrap();
+    let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
+    stream.read_exact(&mut message).unwrap();
+    Message::read(&message).unwrap()
+}
+
+#[test]
+fn datagrams_are_answered_by_any_worker() {
+    let served = serve("127.0.0.1:0", LaneSettings::default());
+    for id in 0..64 {
+        let socket = served.udp();
+        socket.send(&query(id, "now.test")).unwrap();
+        let reply = receive(&socket);
+        assert_eq!((reply.id, reply.rcode, reply.body.answer.len()), (id, Rcode::NOERROR, 2));
+    }
+}
+
+#[test]
+fn a_wildcard_socket_answers_from_the_address_that_was_asked() {
+    let served = serve("[::]:0", LaneSettings::default());
+    let asked = SocketAddr::from(([127, 0, 0, 9], served.address.port()));
+    let socket = served.udp();
+    socket.connect(asked).unwrap(); // takes answers of this address only
+    for name in ["now.test", "wait.test"] {
+        socket.send(&query(1, name)).unwrap();
+        served.go.notify_one();
+        let reply = receive(&socket);
+        assert_eq!(reply.body.rdata(&reply.body.answer[0]), [127, 0, 0, 1]);
+        assert_eq!(reply.body.rdata(&reply.body.answer[1]), [127, 0, 0, 9]);
+    }
+}
+
+#[test]
+fn what_is_no_query_is_rejected_or_ignored() {
+    let served = serve("127.0.0.1:0", LaneSettings::default());
+    let socket = served.udp();
+    let mut response = query(1, "now.test");
+    response[2] |= 0x80;
+    socket.send(&response).unwrap();
+    socket.send(b"short").unwrap();
+    socket.send(&query(2, "drop.test")).unwrap();
+    let mut update = query(3, "now.test");
+    update[2] = 5 << 3;
+    socket.send(&update).unwrap();
+    let reply = receive(&socket);
+    assert_eq!((reply.id, reply.rcode), (3, Rcode::NOTIMP));
+    socket.send(&query(4, "now.test")).unwrap();
+    assert_eq!(receive(&socket).id, 4);
+    assert_eq!(served.service.stats.ignored.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_waiting_question_does_not_hold_up_the_others() {
+    let served = serve("127.0.0.1:0", LaneSettings::default());
+    let socket = served.udp();
+    socket.send(&query(1, "wait.test")).unwrap();
+    for id in 2..10 {
+        socket.send(&query(id, "now.test")).unwrap();
+        assert_eq!(receive(&socket).id, id);
+    }
+    served.go.notify_one();
+    assert_eq!(receive(&socket).id, 1);
+}
+
+#[test]
+fn a_full_lane_answers_at_once() {
+    let settings = LaneSettings { waiting_max: 3, ..LaneSettings::default() };
+    let served = serve("127.0.0.1:0", settings);
+    let socket = served.udp();
+    for id in 0..10 {
+        socket.send(&query(id, "never.test")).unwrap();
+    }
+    for _ in 0..7 {
+        assert_eq!(receive(&socket).rcode, Rcode::SERVFAIL);
+    }
+    assert_eq!((served.service.lane.refused(), served.service.lane.waiting()), (7, 3));
+}
+
+#[test]
+fn nobody_waits_longer_than_the_deadline() {
+    let deadline = Duration::from_millis(100);
+    let served = serve("127.0.0.1:0", LaneSettings { deadline, ..LaneSettings::default() });
+    let socket = served.udp();
+    socket.send(&query(1, "never.test")).unwrap();
+    assert_eq!(receive(&socket).rcode, Rcode::SERVFAIL);
+    assert_eq!(served.service.lane.timed_out(), 1);
+}
+
+#[test]
+fn a_connection_answers_out_of_order() {
+    let served = serve("127.0.0.1:0", LaneSettings::default());
+    let mut stream = served.tcp();
+    let mut queries = framed(&query(0, "wait.test"));
+    for id in 1..20 {
+        queries.extend(framed(&query(id, "now.test")));
+    }
+    let (first, rest) = queries.split_at(50); // a message may come in pieces
+    stream.write_all(first).unwrap();
+    stream.write_all(rest).unwrap();
+    for id in 1..20 {
+        assert_eq!(read_framed(&mut stream).id, id);
+    }
+    served.go.notify_one();
+    assert_eq!(read_framed(&mut stream).id, 0);
+}
+
+#[test]
+fn a_client_that_has_sent_all_still_gets_its_answers() {
+    let served = serve("127.0.0.1:0", LaneSettings::default());
+    let mut stream = served.tcp();
+    stream.write_all(&framed(&query(7, "wait.test"))).unwrap();
+    stream.write_all(&framed(&query(8, "drop.test"))).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    served.go.notify_one();
+    assert_eq!(read_framed(&mut stream).id, 7);
+    assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0);
+}
+
+#[test]
+fn more_queries_than_may_wait_are_read_later() {
+    let served = serve("127.0.0.1:0", LaneSettings::default());
+    let mut stream = served.tcp();
+    let count = 300;
+    for id in 0..count {
+        stream.write_all(&framed(&query(id, "wait.test"))).unwrap();
+    }
+    for _ in 0..count {
+        served.go.notify_one();
+        read_framed(&mut stream);
+    }
+}
+
+#[test]
+fn closing_answers_what_has_come_in() {
+    let mut served = serve("127.0.0.1:0", LaneSettings::default());
+    let (socket, mut stream) = (served.udp(), served.tcp());
+    for id in 0..200 {
+        socket.send(&query(id, "now.test")).unwrap();
+    }
+    socket.send(&query(999, "wait.test")).unwrap();
+    stream.write_all(&framed(&query(7, "now.test"))).unwrap();
+    let go = served.go.clone();
+    let closing = std::thread::spawn(move || served.close());
+    go.notify_one();
+    assert!(closing.join().unwrap() < Duration::from_secs(4));
+    let mut ids: Vec<u16> = (0..201).map(|_| receive(&socket).id).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (0..200).chain([999]).collect::<Vec<_>>());
+    assert_eq!(read_framed(&mut stream).id, 7);
+}
+
+#[test]
+fn a_port_in_use_is_known_before_anything_is_served() {
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let error = Listener::open(taken.local_addr().unwrap(), 1).map(|_| ()).unwrap_err();
+    assert!(matches!(error, listen::OpenError::Udp { .. }), "{error:?}");
+}
