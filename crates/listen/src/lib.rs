@@ -22,4 +22,5 @@ mod udp;
 pub use lane::{LaneSettings, SlowLane};
 pub use listener::{Listener, OpenError, Workers};
 pub use service::{Service, Stats};
+pub use socket::tcp as bind_tcp;
 pub use tcp::TcpSettings;

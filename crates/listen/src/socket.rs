@@ -26,8 +26,8 @@ pub(crate) fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-/// Binds and listens.
-pub(crate) fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
+/// Binds and listens, also for HTTP beside DNS; the IPv6 wildcard takes IPv4 too.
+pub fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = bound(address, Type::STREAM, Protocol::TCP)?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;

@@ -1,3 +1,9 @@
 //! The binary.
+#![forbid(unsafe_code)]
+
+mod admin;
+mod clock;
+mod log;
+mod settings;
 
 fn main() {}

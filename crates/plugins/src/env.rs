@@ -1,0 +1,277 @@
+//! What a plugin is built with, and what it can ask for beside being asked.
+
+use crate::kept::Kept;
+use crate::lines::Lines;
+use crate::metrics::Registry;
+use chain::{Clock, Exchange};
+use std::borrow::Cow;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use wire::NameBuf;
+
+/// What outlives every configuration.
+#[derive(Clone)]
+pub struct Process {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// All metrics.
+    pub metrics: Arc<Registry>,
+    /// Standard output.
+    pub lines: Arc<Lines>,
+    /// The version that `chaos` and the metrics tell.
+    pub version: &'static str,
+}
+
+/// The server block that a plugin belongs to.
+#[derive(Debug)]
+pub struct Site {
+    /// Which block of the Corefile it is.
+    pub index: usize,
+    /// The zones of its keys, in lower case, CIDRs expanded.
+    pub zones: Vec<NameBuf>,
+    /// The listeners that it serves, as [`Exchange::server`] numbers them.
+    pub servers: Vec<u16>,
+    /// The names of all listeners of the configuration (`dns://:53`), by that number.
+    pub server_names: Arc<[Arc<str>]>,
+    /// The zones of all blocks, as [`Exchange::zone`] numbers them, in text without escapes.
+    pub zone_names: Arc<[Arc<str>]>,
+    /// The block's directives in the order in which they run.
+    pub directives: Vec<&'static str>,
+    /// Where the block can be asked over plain DNS from this machine.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// What a plugin is built with.
+///
+/// Building may read files, but opens no socket and starts nothing: what has to run is handed in
+/// and begins only when the whole configuration is good.
+pub struct Env<'a> {
+    /// What outlives the configuration.
+    pub process: &'a Process,
+    /// The plugin's server block.
+    pub site: &'a Site,
+    /// The directory that relative file names begin at (`root`).
+    pub(crate) root: &'a mut PathBuf,
+    pub(crate) previous: &'a Kept,
+    pub(crate) parts: &'a mut Parts,
+}
+
+/// What the plugins of a configuration have asked for while they were built.
+#[derive(Default)]
+pub struct Parts {
+    /// State for the next configuration.
+    pub kept: Kept,
+    /// What begins when the configuration is good.
+    pub(crate) on_start: Vec<OnStart>,
+    /// What must be through before the sockets open; each has its own end.
+    pub(crate) before_serving: Vec<Task>,
+    /// HTTP to serve.
+    pub endpoints: Vec<Endpoint>,
+    /// Files that were read, or were not there: a change of one can make a bad configuration good.
+    pub read: Vec<PathBuf>,
+    /// How often to look for a changed configuration (`reload`): interval and jitter.
+    pub reload: Option<(Duration, Duration)>,
+    /// How long to go on answering after SIGTERM (`health { lameduck }`).
+    pub lameduck: Duration,
+    /// Whether to log debug lines and to let a panic end the process (`debug`).
+    pub debug: bool,
+    /// Warnings for the log.
+    pub warnings: Vec<String>,
+    pub(crate) readiness: Arc<Readiness>,
+    pub(crate) describers: Vec<(usize, Arc<dyn Describe>)>,
+    /// Blocks whose listeners let all classes in.
+    pub(crate) all_classes: Vec<usize>,
+}
+
+type OnStart = Box<dyn FnOnce(&Handle) + Send>;
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Env<'_> {
+    /// The path of a file that the Corefile names.
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.root.join(file)
+    }
+
+    /// Reads a file, and remembers that it was read.
+    pub fn read_file(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        self.parts.read.push(path.to_owned());
+        std::fs::read(path)
+    }
+
+    /// The state that belongs to `key`: that of the previous configuration, or a new one.
+    ///
+    /// The key must say everything that decides what the state is.
+    pub fn keep<T: Send + Sync + 'static>(
+        &mut self,
+        key: String,
+        make: impl FnOnce() -> T,
+    ) -> Arc<T> {
+        let found = self.parts.kept.find(&key).or_else(|| self.previous.find(&key));
+        let state = found.unwrap_or_else(|| Arc::new(make()));
+        self.parts.kept.put(key, state.clone());
+        state
+    }
+
+    /// As [`Env::keep`], for a state whose making can fail.
+    pub fn try_keep<T: Send + Sync + 'static, E>(
+        &mut self,
+        key: String,
+        make: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<Arc<T>, E> {
+        let found = self.parts.kept.find(&key).or_else(|| self.previous.find(&key));
+        let state = match found {
+            Some(state) => state,
+            None => Arc::new(make(self)?),
+        };
+        self.parts.kept.put(key, state.clone());
+        Ok(state)
+    }
+
+    /// Lets `start` begin tasks once the configuration is good.
+    ///
+    /// Whoever begins a task ends it: the state that it serves holds a [`Tasks`].
+    pub fn on_start(&mut self, start: impl FnOnce(&Handle) + Send + 'static) {
+        self.parts.on_start.push(Box::new(start));
+    }
+
+    /// Holds the sockets back until `done`, which must end by itself.
+    pub fn before_serving(&mut self, done: impl Future<Output = ()> + Send + 'static) {
+        self.parts.before_serving.push(Box::pin(done));
+    }
+
+    /// Serves a path over HTTP.
+    pub fn serve_http(&mut self, endpoint: Endpoint) {
+        self.parts.endpoints.push(endpoint);
+    }
+
+    /// Lets `/ready` of this block wait for `ready`.
+    pub fn offer_readiness(&mut self, plugin: &'static str, ready: Arc<dyn Ready>) {
+        self.parts.readiness.offer(self.site.index, plugin, ready);
+    }
+
+    /// Everything that `/ready` has to ask, of all blocks, also of those built after this call.
+    pub fn readiness(&self) -> Arc<Readiness> {
+        self.parts.readiness.clone()
+    }
+
+    /// Lets `metadata` of this block ask `describer` for labels.
+    pub fn offer_labels(&mut self, describer: Arc<dyn Describe>) {
+        self.parts.describers.push((self.site.index, describer));
+    }
+
+    /// Lets questions of all classes into this block's listeners.
+    pub fn serve_all_classes(&mut self) {
+        self.parts.all_classes.push(self.site.index);
+    }
+
+    /// Says something to the operator that does not keep the configuration from serving.
+    pub fn warn(&mut self, plugin: &str, warning: impl std::fmt::Display) {
+        self.parts.warnings.push(format!("plugin/{plugin}: {warning}"));
+    }
+}
+
+/// Something that is not ready at once.
+pub trait Ready: Send + Sync {
+    /// Whether it is now.
+    fn is_ready(&self) -> bool;
+}
+
+/// Somebody who knows more about a question than the question says (`metadata`).
+pub trait Describe: Send + Sync {
+    /// Adds labels (`plugin/label`) about the question, before the chain runs.
+    fn describe(&self, x: &Exchange, labels: &mut Vec<(Cow<'static, str>, String)>);
+}
+
+/// Whom `/ready` asks.
+#[derive(Default)]
+pub struct Readiness {
+    offers: Mutex<Vec<Offer>>,
+}
+
+#[derive(Clone)]
+struct Offer {
+    block: usize,
+    plugin: &'static str,
+    ready: Arc<dyn Ready>,
+}
+
+impl Readiness {
+    fn offer(&self, block: usize, plugin: &'static str, ready: Arc<dyn Ready>) {
+        let mut offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
+        offers.push(Offer { block, plugin, ready });
+    }
+
+    /// The plugins of these blocks that are not ready, by name.
+    pub fn missing(&self, blocks: &[usize]) -> Vec<&'static str> {
+        let offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut missing: Vec<_> = offers
+            .iter()
+            .filter(|offer| blocks.contains(&offer.block) && !offer.ready.is_ready())
+            .map(|offer| offer.plugin)
+            .collect();
+        missing.sort_unstable();
+        missing.dedup();
+        missing
+    }
+}
+
+/// A path that is served over HTTP.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// `host:port`, as the Corefile has it; without a host all addresses.
+    pub address: String,
+    /// The path, such as `/metrics`.
+    pub path: &'static str,
+    /// Makes the answer.
+    pub answer: Arc<dyn Fn() -> HttpAnswer + Send + Sync>,
+    /// What an occupied port means.
+    pub if_taken: IfTaken,
+}
+
+/// An answer over HTTP.
+pub struct HttpAnswer {
+    /// The status code.
+    pub status: u16,
+    /// The type of the body.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: String,
+}
+
+/// What an occupied HTTP port means for the configuration.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IfTaken {
+    /// It cannot serve (`health`).
+    Fail,
+    /// It serves without, and says so (`prometheus`, `ready`).
+    Warn,
+}
+
+/// Tasks that end with their owner.
+#[derive(Default)]
+pub struct Tasks {
+    running: Mutex<Vec<tokio::task::JoinHandle<()>>>,
+}
+
+impl Tasks {
+    /// Begins a task.
+    pub fn spawn(&self, runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.retain(|task| !task.is_finished());
+        running.push(runtime.spawn(task));
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        let running = self.running.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for task in running.drain(..) {
+            task.abort();
+        }
+    }
+}
