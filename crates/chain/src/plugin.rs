@@ -2,6 +2,7 @@
 
 use crate::{Exchange, Failure, Rest};
 use std::pin::Pin;
+use std::sync::Arc;
 
 /// One step of a server block's chain.
 ///
@@ -40,6 +41,24 @@ pub trait Plugin: Send + Sync {
     /// what it means for others: a failure of the configuration.
     fn if_last(&self) -> Option<Failure> {
         None
+    }
+}
+
+impl<P: Plugin + ?Sized> Plugin for Arc<P> {
+    fn query(&self, x: &mut Exchange) -> Step {
+        (**self).query(x)
+    }
+
+    fn response(&self, x: &mut Exchange) {
+        (**self).response(x);
+    }
+
+    fn resolve<'a>(&'a self, x: &'a mut Exchange, rest: Rest<'a>) -> Resolving<'a> {
+        (**self).resolve(x, rest)
+    }
+
+    fn if_last(&self) -> Option<Failure> {
+        (**self).if_last()
     }
 }
 

@@ -3,13 +3,13 @@
 use crate::kept::Kept;
 use crate::lines::Lines;
 use crate::metrics::Registry;
-use chain::{Clock, Exchange};
+use chain::{Chain, Clock, Exchange, Link, Plugin};
 use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use wire::NameBuf;
@@ -72,8 +72,8 @@ pub struct Parts {
     pub(crate) before_serving: Vec<Task>,
     /// HTTP to serve.
     pub endpoints: Vec<Endpoint>,
-    /// Files that were read, or were not there: a change of one can make a bad configuration good.
-    pub read: Vec<PathBuf>,
+    /// Files that were read, or were not there.
+    pub(crate) read: Vec<PathBuf>,
     /// How often to look for a changed configuration (`reload`): interval and jitter.
     pub reload: Option<(Duration, Duration)>,
     /// How long to go on answering after SIGTERM (`health { lameduck }`).
@@ -86,10 +86,40 @@ pub struct Parts {
     pub(crate) describers: Vec<(usize, Arc<dyn Describe>)>,
     /// Blocks whose listeners let all classes in.
     pub(crate) all_classes: Vec<usize>,
+    /// Amenders for questions that no block serves, with the blocks that want them.
+    outside: Vec<(usize, &'static str, Arc<dyn Plugin>)>,
+}
+
+impl Parts {
+    /// The amenders that some of `blocks` want for questions that no block serves, each plugin
+    /// once.
+    pub(crate) fn outside_of(&self, blocks: impl Iterator<Item = usize>) -> Chain {
+        let blocks: Vec<_> = blocks.collect();
+        let mut links: Vec<Link> = Vec::new();
+        for (block, name, plugin) in &self.outside {
+            if blocks.contains(block) && links.iter().all(|link| link.name != *name) {
+                links.push(Link { plugin: Box::new(plugin.clone()), name, line: 0 });
+            }
+        }
+        Chain::new(links)
+    }
+
+    /// What must be through before the sockets open.
+    pub fn take_before_serving(&mut self) -> Vec<Task> {
+        std::mem::take(&mut self.before_serving)
+    }
+
+    /// Begins everything that wants to run.
+    pub fn start(&mut self, runtime: &Handle) {
+        for start in self.on_start.drain(..) {
+            start(runtime);
+        }
+    }
 }
 
 type OnStart = Box<dyn FnOnce(&Handle) + Send>;
-type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Something that ends by itself.
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Env<'_> {
     /// The path of a file that the Corefile names.
@@ -154,14 +184,20 @@ impl Env<'_> {
         self.parts.readiness.offer(self.site.index, plugin, ready);
     }
 
-    /// Everything that `/ready` has to ask, of all blocks, also of those built after this call.
-    pub fn readiness(&self) -> Arc<Readiness> {
+    /// Lets `/ready` ask the plugins of this block too, those included that are built later.
+    pub fn wait_for_readiness(&mut self) -> Arc<Readiness> {
+        self.parts.readiness.watch(self.site.index);
         self.parts.readiness.clone()
     }
 
     /// Lets `metadata` of this block ask `describer` for labels.
     pub fn offer_labels(&mut self, describer: Arc<dyn Describe>) {
         self.parts.describers.push((self.site.index, describer));
+    }
+
+    /// Calls `response` of `plugin` for the questions at this block's listeners that no block serves.
+    pub fn amend_refused(&mut self, name: &'static str, plugin: Arc<dyn Plugin>) {
+        self.parts.outside.push((self.site.index, name, plugin));
     }
 
     /// Lets questions of all classes into this block's listeners.
@@ -187,36 +223,43 @@ pub trait Describe: Send + Sync {
     fn describe(&self, x: &Exchange, labels: &mut Vec<(Cow<'static, str>, String)>);
 }
 
-/// Whom `/ready` asks.
+/// Whom `/ready` asks: what the plugins of all blocks that have `ready` offer.
 #[derive(Default)]
 pub struct Readiness {
-    offers: Mutex<Vec<Offer>>,
+    state: Mutex<ReadinessState>,
 }
 
-#[derive(Clone)]
-struct Offer {
-    block: usize,
-    plugin: &'static str,
-    ready: Arc<dyn Ready>,
+#[derive(Default)]
+struct ReadinessState {
+    blocks: Vec<usize>,
+    offers: Vec<(usize, &'static str, Arc<dyn Ready>)>,
 }
 
 impl Readiness {
     fn offer(&self, block: usize, plugin: &'static str, ready: Arc<dyn Ready>) {
-        let mut offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
-        offers.push(Offer { block, plugin, ready });
+        self.lock().offers.push((block, plugin, ready));
     }
 
-    /// The plugins of these blocks that are not ready, by name.
-    pub fn missing(&self, blocks: &[usize]) -> Vec<&'static str> {
-        let offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut missing: Vec<_> = offers
+    fn watch(&self, block: usize) {
+        self.lock().blocks.push(block);
+    }
+
+    /// The plugins that are not ready, by name.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let state = self.lock();
+        let mut missing: Vec<_> = state
+            .offers
             .iter()
-            .filter(|offer| blocks.contains(&offer.block) && !offer.ready.is_ready())
-            .map(|offer| offer.plugin)
+            .filter(|(block, _, ready)| state.blocks.contains(block) && !ready.is_ready())
+            .map(|(_, plugin, _)| *plugin)
             .collect();
         missing.sort_unstable();
         missing.dedup();
         missing
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ReadinessState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -241,6 +284,13 @@ pub struct HttpAnswer {
     pub content_type: &'static str,
     /// The body.
     pub body: String,
+}
+
+impl HttpAnswer {
+    /// An answer in plain text.
+    pub fn text(status: u16, body: &str) -> Self {
+        Self { status, content_type: "text/plain; charset=utf-8", body: body.to_owned() }
+    }
 }
 
 /// What an occupied HTTP port means for the configuration.

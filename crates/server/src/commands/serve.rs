@@ -1,0 +1,323 @@
+//! `rutter [flags]`: serve, as CoreDNS does.
+
+use crate::clock::SystemClock;
+use crate::commands::{complain, print, stderr_has_colors};
+use crate::engine::Engine;
+use crate::log::Log;
+use crate::reload::{Outcome, Reloader, Trigger};
+use crate::settings::flags::{Flags, USAGE};
+use crate::settings::source::{Built, Source};
+use plugins::env::Process;
+use plugins::lines::Lines;
+use plugins::metrics::Registry;
+use plugins::{COREDNS_VERSION, VERSION};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Serves until told to stop.
+pub fn run(words: impl Iterator<Item = String>) -> ExitCode {
+    let flags = match Flags::read(words) {
+        Ok(flags) => flags,
+        Err(bad) => {
+            complain(&format!("{bad}\n{USAGE}"));
+            return ExitCode::from(bad.exit_code());
+        }
+    };
+    if flags.help {
+        complain(USAGE);
+    } else if flags.version {
+        print(&version_lines());
+    } else if flags.plugins {
+        print(&plugin_lines());
+    } else {
+        return serve(&flags);
+    }
+    ExitCode::SUCCESS
+}
+
+fn serve(flags: &Flags) -> ExitCode {
+    let source = match Source::from_flag(flags.conf.as_deref()) {
+        Ok(source) => source,
+        Err(error) => return fail(&format!("loading Corefile via flag: {error}")),
+    };
+    let made = Lines::written_to(std::io::stdout()).and_then(|(lines, writer)| {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(cores())
+            .thread_name("slow-lane")
+            .enable_all()
+            .build()?;
+        Ok((lines, writer, runtime))
+    });
+    let (lines, writer, runtime) = match made {
+        Ok(made) => made,
+        Err(error) => return fail(&error.to_string()),
+    };
+    let debug = Arc::new(AtomicBool::new(false));
+    // Nobody has set another one before.
+    let _ = tracing::subscriber::set_global_default(Log::new(lines.clone(), debug.clone()));
+    report_panics(lines.clone(), debug.clone());
+    let mut engine = new_engine(lines.clone(), debug, runtime.handle(), flags.port);
+    let code = runtime.block_on(serve_until_stopped(&mut engine, source, flags));
+    drop(engine);
+    // What is still waiting somewhere is not worth waiting for.
+    runtime.shutdown_background();
+    lines.close();
+    let _ = writer.join();
+    code
+}
+
+/// An engine that serves nothing yet.
+pub fn new_engine(
+    lines: Arc<Lines>,
+    debug: Arc<AtomicBool>,
+    runtime: &tokio::runtime::Handle,
+    port: u16,
+) -> Engine {
+    let process = Process {
+        clock: Arc::new(SystemClock::new()),
+        metrics: Arc::new(Registry::new(2 * cores())),
+        lines,
+        version: VERSION,
+    };
+    Engine::new(process, debug, runtime.clone(), cores(), port)
+}
+
+/// How many workers answer: the processors that this process may use, its cgroup's quota respected.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+async fn serve_until_stopped(engine: &mut Engine, source: Source, flags: &Flags) -> ExitCode {
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => return fail(&format!("signals: {error}")),
+    };
+    let built = match engine.build(&source) {
+        Ok(built) => built,
+        Err(error) => {
+            return fail(&format!("loading Corefile via flag: open {}: {error}", source.name()));
+        }
+    };
+    if !built.mistakes.is_empty() {
+        complain(&built.mistakes.render(&built.sources, stderr_has_colors()));
+    }
+    let mut reloader = Reloader::new(source, &built, &engine.process.metrics);
+    let Built { assembly: Some(assembly), .. } = built else { return ExitCode::FAILURE };
+    let banner = (!flags.quiet).then(|| banner(&assembly.servers));
+    let started = tokio::select! {
+        started = engine.serve(assembly) => started,
+        stop = signals.stop() => return stopped_early(stop),
+    };
+    if let Err(error) = started {
+        return fail(&error.to_string());
+    }
+    if engine.addresses().is_empty() {
+        print(&version_lines());
+        return ExitCode::SUCCESS;
+    }
+    reloader.announce(engine);
+    engine.process.lines.push(banner.unwrap_or_default().as_bytes());
+    let pidfile = flags.pidfile.as_deref().map(Pidfile::write);
+    let stop = run_until_signal(engine, &mut reloader, &mut signals).await;
+    drop(pidfile);
+    stop_serving(engine, stop, &mut signals).await
+}
+
+/// Reloads when told, or when the Corefile has changed, until a signal ends it.
+async fn run_until_signal(
+    engine: &mut Engine,
+    reloader: &mut Reloader,
+    signals: &mut Signals,
+) -> Stop {
+    loop {
+        let trigger = tokio::select! {
+            told = signals.next() => match told {
+                Told::Stop(stop) => return stop,
+                Told::Reload(name) => Trigger::Signal(name),
+            },
+            () = reloader.due(engine) => Trigger::Poll,
+        };
+        let outcome = tokio::select! {
+            outcome = reloader.reload(engine, trigger) => outcome,
+            stop = signals.stop() => return stop,
+        };
+        if let Outcome::Reloaded = outcome {
+            reloader.announce(engine);
+        }
+    }
+}
+
+async fn stop_serving(engine: &mut Engine, stop: Stop, signals: &mut Signals) -> ExitCode {
+    match stop {
+        Stop::Quit => {
+            tracing::info!(target: "rutter", "SIGQUIT: Quitting process immediately");
+            return ExitCode::SUCCESS;
+        }
+        Stop::Terminate => {
+            tracing::info!(target: "rutter", "SIGTERM: Shutting down servers then terminating");
+        }
+        Stop::Interrupt => tracing::info!(target: "rutter", "SIGINT: Shutting down"),
+    }
+    engine.stop_being_ready();
+    let lameduck = engine.parts().map_or(std::time::Duration::ZERO, |parts| parts.lameduck);
+    let going = async {
+        if !lameduck.is_zero() {
+            tracing::info!(
+                target: "plugin/health",
+                "Going into lameduck mode for {}",
+                plugins::go_duration(lameduck)
+            );
+            tokio::time::sleep(lameduck).await;
+        }
+        engine.close().await;
+    };
+    let hurried = async {
+        loop {
+            match signals.stop().await {
+                Stop::Interrupt if stop == Stop::Interrupt => return ExitCode::from(2),
+                Stop::Quit => return ExitCode::SUCCESS,
+                _ => {} // said before
+            }
+        }
+    };
+    tokio::select! {
+        () = going => ExitCode::SUCCESS,
+        code = hurried => {
+            tracing::info!(target: "rutter", "SIGINT: Force quit");
+            code
+        }
+    }
+}
+
+fn stopped_early(_: Stop) -> ExitCode {
+    ExitCode::SUCCESS
+}
+
+/// How the process is told to end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    Terminate,
+    Interrupt,
+    Quit,
+}
+
+/// What a signal says.
+enum Told {
+    Stop(Stop),
+    Reload(&'static str),
+}
+
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    quit: tokio::signal::unix::Signal,
+    user1: tokio::signal::unix::Signal,
+    user2: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            user1: signal(SignalKind::user_defined1())?,
+            user2: signal(SignalKind::user_defined2())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Told {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return Told::Stop(Stop::Terminate),
+                _ = self.interrupt.recv() => return Told::Stop(Stop::Interrupt),
+                _ = self.quit.recv() => return Told::Stop(Stop::Quit),
+                _ = self.user1.recv() => return Told::Reload("SIGUSR1"),
+                _ = self.hangup.recv() => return Told::Reload("SIGHUP"),
+                _ = self.user2.recv() => tracing::warn!(
+                    target: "rutter",
+                    "SIGUSR2: this server does not replace its own binary; \
+                     start the new one beside it, both can listen at once, then stop this one"
+                ),
+            }
+        }
+    }
+
+    /// Waits for a signal to stop; others are not listened to.
+    async fn stop(&mut self) -> Stop {
+        loop {
+            if let Told::Stop(stop) = self.next().await {
+                return stop;
+            }
+        }
+    }
+}
+
+/// The process id in a file, for as long as this lives.
+struct Pidfile(PathBuf);
+
+impl Pidfile {
+    fn write(path: &Path) -> Self {
+        if let Err(error) = std::fs::write(path, format!("{}\n", std::process::id())) {
+            tracing::error!(target: "rutter", "Could not write pidfile {}: {error}", path.display());
+        }
+        Self(path.to_owned())
+    }
+}
+
+impl Drop for Pidfile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// A panic of a plugin costs one answer; with `debug` it ends the process, so that it is noticed.
+fn report_panics(lines: Arc<Lines>, debug: Arc<AtomicBool>) {
+    std::panic::set_hook(Box::new(move |info| {
+        let text = info.to_string().replace('\n', " ");
+        lines.push(format!("[ERROR] Recovered from panic in server: {text}\n").as_bytes());
+        if debug.load(Ordering::Relaxed) {
+            lines.flush();
+            std::process::exit(2);
+        }
+    }));
+}
+
+/// A line for each zone and address, then what this is.
+fn banner(servers: &[plugins::assemble::Server]) -> String {
+    let mut text = String::new();
+    for server in servers {
+        let port = server.address.port();
+        let on = match server.address.ip() {
+            ip if ip.is_unspecified() => String::new(),
+            ip => format!(" on {ip}"),
+        };
+        for zone in &server.zones {
+            // Writing into a string cannot fail.
+            let _ = writeln!(text, "{zone}:{port}{on}");
+        }
+    }
+    text + &version_lines()
+}
+
+fn version_lines() -> String {
+    let (os, machine) = (std::env::consts::OS, std::env::consts::ARCH);
+    format!("Rutter-{VERSION}\n{os}/{machine}, in place of CoreDNS-{COREDNS_VERSION}\n")
+}
+
+fn plugin_lines() -> String {
+    let mut names: Vec<_> = plugins::order::ORDER.iter().map(|entry| entry.name).collect();
+    names.sort_unstable();
+    names.join("\n") + "\n\n"
+}
+
+fn fail(text: &str) -> ExitCode {
+    complain(&format!("{text}\n"));
+    ExitCode::FAILURE
+}

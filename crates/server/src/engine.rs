@@ -1,0 +1,209 @@
+//! The running server: what listens, what it answers with, and how one configuration follows
+//! another.
+
+use crate::admin::http::{Http, HttpError};
+use crate::settings::source::{Built, Source};
+use listen::{LaneSettings, Listener, OpenError, Service, SlowLane, Stats, TcpSettings, Workers};
+use plugins::assemble::{Assembly, Server, Surroundings, assemble};
+use plugins::env::{Parts, Process};
+use plugins::kept::Kept;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::runtime::Handle;
+
+/// How long sockets that are not wanted any more go on with what they have begun.
+pub const GRACE: Duration = Duration::from_secs(5);
+
+/// What every configuration of this process shares.
+pub struct Engine {
+    pub process: Process,
+    /// Counts panics of plugins.
+    pub panics: Arc<AtomicU64>,
+    /// Whether debug lines are logged, and a panic ends the process.
+    pub debug: Arc<AtomicBool>,
+    pub runtime: Handle,
+    pub lane: Arc<SlowLane>,
+    pub stats: Arc<Stats>,
+    pub workers: Arc<Workers>,
+    /// Workers for each address.
+    pub cores: usize,
+    /// The port of keys that name none.
+    pub port: u16,
+    listeners: BTreeMap<SocketAddr, Listener>,
+    http: Http,
+    current: Option<Parts>,
+}
+
+/// Why a good configuration cannot be served.
+#[derive(Debug)]
+pub enum CannotServe {
+    /// An address for DNS.
+    Dns(OpenError),
+    /// An address for HTTP.
+    Http(HttpError),
+    /// Threads or descriptors.
+    System(io::Error),
+}
+
+impl fmt::Display for CannotServe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dns(OpenError::Udp { address, error }) => {
+                write!(f, "ListenPacket: listen udp {address}: bind: {error}")
+            }
+            Self::Dns(OpenError::Tcp { address, error }) => {
+                write!(f, "Listen: listen tcp {address}: bind: {error}")
+            }
+            Self::Http(error) => write!(f, "{error}"),
+            Self::System(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl Engine {
+    /// An engine that serves nothing yet.
+    pub fn new(
+        process: Process,
+        debug: Arc<AtomicBool>,
+        runtime: Handle,
+        cores: usize,
+        port: u16,
+    ) -> Self {
+        let workers = u16::try_from(process.metrics.workers()).unwrap_or(u16::MAX);
+        Self {
+            process,
+            panics: Arc::default(),
+            debug,
+            lane: Arc::new(SlowLane::new(runtime.clone(), LaneSettings::default())),
+            runtime,
+            stats: Arc::default(),
+            workers: Arc::new(Workers::new(workers)),
+            cores,
+            port,
+            listeners: BTreeMap::new(),
+            http: Http::default(),
+            current: None,
+        }
+    }
+
+    /// Reads and builds what `source` says now. Opens no socket.
+    pub fn build(&self, source: &Source) -> io::Result<Built> {
+        let nothing = Kept::default();
+        let previous = self.current.as_ref().map_or(&nothing, |parts| &parts.kept);
+        let surroundings = Surroundings {
+            process: &self.process,
+            panics: &self.panics,
+            port: self.port,
+            previous,
+        };
+        source.build(|parsed| assemble(&parsed.blocks, &parsed.sources, &surroundings))
+    }
+
+    /// Serves `assembly` from now on, without losing a query; if that cannot be, nothing changes.
+    pub async fn serve(&mut self, assembly: Assembly) -> Result<(), CannotServe> {
+        let Assembly { servers, mut parts } = assembly;
+        let mut opened = self.open(&servers)?;
+        let prepared = self.http.prepare(&parts.endpoints).map_err(CannotServe::Http)?;
+        for warning in &prepared.warnings {
+            tracing::error!(target: "rutter", "{warning}");
+        }
+        for warning in &parts.warnings {
+            tracing::warn!(target: "rutter", "{warning}");
+        }
+        parts.start(&self.runtime);
+        // Before there is anything to answer with, probes are answered; in a reload the old paths
+        // answer until the new configuration serves.
+        let mut prepared = Some(prepared);
+        if self.current.is_none()
+            && let Some(prepared) = prepared.take()
+        {
+            self.http.commit(prepared, &self.runtime);
+        }
+        for ready in parts.take_before_serving() {
+            ready.await;
+        }
+        self.debug.store(parts.debug, Ordering::Relaxed);
+        let unwanted = self.swap(servers, &mut opened)?;
+        if let Some(prepared) = prepared {
+            self.http.commit(prepared, &self.runtime);
+        }
+        for listener in unwanted {
+            self.runtime.spawn(listener.close(GRACE));
+        }
+        self.current = Some(parts);
+        Ok(())
+    }
+
+    /// Opens the addresses that nobody listens on yet.
+    fn open(&self, servers: &[Server]) -> Result<BTreeMap<SocketAddr, Listener>, CannotServe> {
+        let mut opened = BTreeMap::new();
+        for server in servers.iter().filter(|server| !self.listeners.contains_key(&server.address))
+        {
+            let listener = Listener::open(server.address, self.cores).map_err(CannotServe::Dns)?;
+            opened.insert(server.address, listener);
+        }
+        Ok(opened)
+    }
+
+    /// Puts the new routers behind their listeners; what is not wanted any more is handed back.
+    fn swap(
+        &mut self,
+        servers: Vec<Server>,
+        opened: &mut BTreeMap<SocketAddr, Listener>,
+    ) -> Result<Vec<Listener>, CannotServe> {
+        let wanted: Vec<_> = servers.iter().map(|server| server.address).collect();
+        for Server { address, router, .. } in servers {
+            let router = Arc::new(router);
+            if let Some(service) = self.listeners.get(&address).and_then(Listener::service) {
+                service.router.store(router);
+            } else if let Some(mut listener) = opened.remove(&address) {
+                let service = Arc::new(Service {
+                    router: router.into(),
+                    clock: self.process.clock.clone(),
+                    lane: self.lane.clone(),
+                    stats: self.stats.clone(),
+                });
+                listener
+                    .serve(service, &self.workers, TcpSettings::default())
+                    .map_err(CannotServe::System)?;
+                self.listeners.insert(address, listener);
+            }
+        }
+        let unwanted: Vec<_> =
+            self.listeners.keys().filter(|address| !wanted.contains(address)).copied().collect();
+        Ok(unwanted.iter().filter_map(|address| self.listeners.remove(address)).collect())
+    }
+
+    /// What the running configuration asked for.
+    pub fn parts(&self) -> Option<&Parts> {
+        self.current.as_ref()
+    }
+
+    /// The addresses that are listened on, with the ports that they got.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.values().map(Listener::address).collect()
+    }
+
+    /// Tells probes that this process is going, while it still answers.
+    pub fn stop_being_ready(&mut self) {
+        self.http.remove("/ready");
+    }
+
+    /// Answers what has come in, then closes every socket.
+    pub async fn close(&mut self) {
+        let listeners = std::mem::take(&mut self.listeners);
+        let closing: Vec<_> = listeners
+            .into_values()
+            .map(|listener| self.runtime.spawn(listener.close(GRACE)))
+            .collect();
+        for closed in closing {
+            let _ = closed.await;
+        }
+        self.current = None;
+    }
+}

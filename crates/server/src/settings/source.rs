@@ -1,0 +1,183 @@
+//! Where the Corefile comes from, and what it says now.
+
+use crate::settings::footprint::Footprint;
+use corefile::{Consulted, Mistakes, Parsed, Sources, Unreadable};
+use plugins::assemble::{Assembly, Outcome};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// What CoreDNS serves without a Corefile.
+const DEFAULT: &[u8] = b". {\n    whoami\n    log\n}\n";
+
+/// The most octets of a Corefile on standard input.
+const STDIN_MAX: u64 = 64 << 20;
+
+/// Where the Corefile comes from.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Its name in messages.
+    name: String,
+    text: Text,
+}
+
+#[derive(Clone, Debug)]
+enum Text {
+    File(PathBuf),
+    Given(Vec<u8>),
+}
+
+/// What a source says now.
+pub struct Built {
+    /// The configuration, if it can serve.
+    pub assembly: Option<Assembly>,
+    /// Errors and warnings.
+    pub mistakes: Mistakes,
+    /// The texts that they point into.
+    pub sources: Sources,
+    /// What the configuration says, without its layout.
+    pub content: Vec<u8>,
+    /// Whether there is no server block at all.
+    pub is_empty: bool,
+    /// The files that decide what the configuration says.
+    pub text: Footprint,
+    /// The same, and what was read to build it.
+    pub everything: Footprint,
+}
+
+impl Source {
+    /// A file.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        Self { name: path.display().to_string(), text: Text::File(path) }
+    }
+
+    /// A text.
+    pub fn given(name: &str, text: impl Into<Vec<u8>>) -> Self {
+        Self { name: name.to_owned(), text: Text::Given(text.into()) }
+    }
+
+    /// What `-conf` says: a file, `stdin`, or nothing, which is `./Corefile` if there is one.
+    pub fn from_flag(conf: Option<&str>) -> io::Result<Self> {
+        match conf {
+            Some("stdin") if is_pipe() => Self::stdin(),
+            Some("stdin") => Ok(Self::default()),
+            Some(path) => Ok(Self::file(absolute(path))),
+            None if Path::new("Corefile").is_file() => Ok(Self::file(absolute("Corefile"))),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// Whatever standard input holds.
+    pub fn stdin() -> io::Result<Self> {
+        let mut text = Vec::new();
+        io::stdin().lock().take(STDIN_MAX).read_to_end(&mut text)?;
+        Ok(Self::given("stdin", text))
+    }
+
+    /// The octets of the Corefile, as they are now.
+    pub fn read(&self) -> io::Result<Vec<u8>> {
+        match &self.text {
+            Text::File(path) => std::fs::read(path),
+            Text::Given(text) => Ok(text.clone()),
+        }
+    }
+
+    /// Reads the Corefile and lets `assemble` build it.
+    ///
+    /// An empty one is built as the default configuration, as CoreDNS does; [`Built::is_empty`]
+    /// tells.
+    pub fn build(&self, assemble: impl FnOnce(&Parsed) -> Outcome) -> io::Result<Built> {
+        let text = self.read()?;
+        let mut parsed = corefile::parse(&self.name, &text, &Machine);
+        let is_empty = parsed.blocks.is_empty() && !parsed.mistakes.has_errors();
+        if is_empty {
+            parsed = corefile::parse("default", DEFAULT, &Machine);
+        }
+        let mut paths = self.paths(&parsed);
+        let text = Footprint::of(paths.clone());
+        let Outcome { mut assembly, mut mistakes, read } = assemble(&parsed);
+        mistakes.append(std::mem::take(&mut parsed.mistakes));
+        if mistakes.has_errors() {
+            assembly = None;
+        }
+        paths.extend(read);
+        Ok(Built {
+            assembly,
+            mistakes,
+            content: corefile::content(&parsed.blocks),
+            sources: parsed.sources,
+            is_empty,
+            text,
+            everything: Footprint::of(paths),
+        })
+    }
+
+    /// The files and directories that decide what the configuration says.
+    fn paths(&self, parsed: &Parsed) -> Vec<PathBuf> {
+        let consulted = parsed.consulted.iter().filter_map(|consulted| match consulted {
+            Consulted::File { path, .. } => Some(PathBuf::from(path)),
+            Consulted::Directory { path, .. } if path.is_empty() => Some(PathBuf::from(".")),
+            Consulted::Directory { path, .. } => Some(PathBuf::from(path)),
+            Consulted::Variable { .. } => None,
+        });
+        self.own_path().into_iter().chain(consulted).collect()
+    }
+
+    /// The Corefile itself as it is now, for when it cannot be read.
+    pub fn footprint(&self) -> Footprint {
+        Footprint::of(self.own_path().into_iter().collect())
+    }
+
+    fn own_path(&self) -> Option<PathBuf> {
+        match &self.text {
+            Text::File(path) => Some(path.clone()),
+            Text::Given(_) => None,
+        }
+    }
+
+    /// The name in messages.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self::given("default", DEFAULT)
+    }
+}
+
+fn absolute(path: &str) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path))
+}
+
+fn is_pipe() -> bool {
+    rustix::fs::fstat(io::stdin())
+        .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_fifo())
+}
+
+/// The files and the environment of this machine.
+struct Machine;
+
+impl corefile::Surroundings for Machine {
+    fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+        std::fs::read(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Unreadable::Missing,
+            io::ErrorKind::IsADirectory => Unreadable::Directory,
+            _ => Unreadable::Because(error.to_string()),
+        })
+    }
+
+    fn list(&self, directory: &str) -> Vec<String> {
+        let directory = if directory.is_empty() { "." } else { directory };
+        let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a Corefile may name variables")]
+    fn variable(&self, name: &str) -> Option<String> {
+        // A name with `=` or NUL in it makes no variable; asking for it would panic.
+        let possible = !name.is_empty() && !name.contains(['=', '\0']);
+        possible.then(|| std::env::var(name).ok()).flatten()
+    }
+}
