@@ -1,5 +1,6 @@
 //! A listener over real sockets.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+#![expect(clippy::disallowed_methods, reason = "a test has no clock but the real one")]
 
 use chain::{Block, Chain, Clock, Exchange, Link, Moment, Plugin, Resolving, Rest, Router, Step};
 use listen::{LaneSettings, Listener, Service, SlowLane, Stats, TcpSettings, Workers};

@@ -4,14 +4,14 @@ use chain::{Clock, Moment};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// The system's clocks.
-pub struct SystemClock {
+pub(crate) struct SystemClock {
     start: Instant,
 }
 
 impl SystemClock {
     /// Counts from now on.
     #[expect(clippy::disallowed_methods, reason = "this is the clock that all others are given")]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { start: Instant::now() }
     }
 }

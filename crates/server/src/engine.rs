@@ -17,10 +17,10 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 /// How long sockets that are not wanted any more go on with what they have begun.
-pub const GRACE: Duration = Duration::from_secs(5);
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// What every configuration of this process shares.
-pub struct Engine {
+pub(crate) struct Engine {
     pub process: Process,
     /// Counts panics of plugins.
     pub panics: Arc<AtomicU64>,
@@ -41,7 +41,7 @@ pub struct Engine {
 
 /// Why a good configuration cannot be served.
 #[derive(Debug)]
-pub enum CannotServe {
+pub(crate) enum CannotServe {
     /// An address for DNS.
     Dns(OpenError),
     /// An address for HTTP.
@@ -67,7 +67,7 @@ impl fmt::Display for CannotServe {
 
 impl Engine {
     /// An engine that serves nothing yet.
-    pub fn new(
+    pub(crate) fn new(
         process: Process,
         debug: Arc<AtomicBool>,
         runtime: Handle,
@@ -92,7 +92,7 @@ impl Engine {
     }
 
     /// Reads and builds what `source` says now. Opens no socket.
-    pub fn build(&self, source: &Source) -> io::Result<Built> {
+    pub(crate) fn build(&self, source: &Source) -> io::Result<Built> {
         let nothing = Kept::default();
         let previous = self.current.as_ref().map_or(&nothing, |parts| &parts.kept);
         let surroundings = Surroundings {
@@ -105,7 +105,7 @@ impl Engine {
     }
 
     /// Serves `assembly` from now on, without losing a query; if that cannot be, nothing changes.
-    pub async fn serve(&mut self, assembly: Assembly) -> Result<(), CannotServe> {
+    pub(crate) async fn serve(&mut self, assembly: Assembly) -> Result<(), CannotServe> {
         let Assembly { servers, mut parts } = assembly;
         let mut opened = self.open(&servers)?;
         let prepared = self.http.prepare(&parts.endpoints).map_err(CannotServe::Http)?;
@@ -180,22 +180,22 @@ impl Engine {
     }
 
     /// What the running configuration asked for.
-    pub fn parts(&self) -> Option<&Parts> {
+    pub(crate) fn parts(&self) -> Option<&Parts> {
         self.current.as_ref()
     }
 
     /// The addresses that are listened on, with the ports that they got.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners.values().map(Listener::address).collect()
     }
 
     /// Tells probes that this process is going, while it still answers.
-    pub fn stop_being_ready(&mut self) {
+    pub(crate) fn stop_being_ready(&mut self) {
         self.http.remove("/ready");
     }
 
     /// Answers what has come in, then closes every socket.
-    pub async fn close(&mut self) {
+    pub(crate) async fn close(&mut self) {
         let listeners = std::mem::take(&mut self.listeners);
         let closing: Vec<_> = listeners
             .into_values()

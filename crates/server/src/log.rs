@@ -11,7 +11,7 @@ use tracing::{Event, Level, Metadata, Subscriber, span};
 ///
 /// The target is the prefix if it begins with `plugin/`. Other crates of the project use no other
 /// targets; what libraries log is shown from warnings on.
-pub struct Log {
+pub(crate) struct Log {
     lines: Arc<Lines>,
     /// Whether debug lines are printed.
     debug: Arc<AtomicBool>,
@@ -19,7 +19,7 @@ pub struct Log {
 
 impl Log {
     /// Prints to `lines`; debug lines while `debug` is set.
-    pub fn new(lines: Arc<Lines>, debug: Arc<AtomicBool>) -> Self {
+    pub(crate) fn new(lines: Arc<Lines>, debug: Arc<AtomicBool>) -> Self {
         Self { lines, debug }
     }
 }

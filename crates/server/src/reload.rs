@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// What asks for a reload.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Trigger {
+pub(crate) enum Trigger {
     /// A signal, by its name: reload in any case.
     Signal(&'static str),
     /// The time of `reload` has come: reload if something has changed.
@@ -21,7 +21,7 @@ pub enum Trigger {
 
 /// What came of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// The new configuration serves.
     Reloaded,
     /// The old one serves on: nothing has changed, or the new one is no good.
@@ -29,7 +29,7 @@ pub enum Outcome {
 }
 
 /// Knows what serves, and what was tried last.
-pub struct Reloader {
+pub(crate) struct Reloader {
     source: Source,
     /// What the configuration that serves says.
     content: Vec<u8>,
@@ -43,7 +43,7 @@ pub struct Reloader {
 
 impl Reloader {
     /// The configuration that the process starts with.
-    pub fn new(source: Source, built: &Built, metrics: &Registry) -> Self {
+    pub(crate) fn new(source: Source, built: &Built, metrics: &Registry) -> Self {
         let help = "Configurations that were refused, so that the one before serves on.";
         Self {
             source,
@@ -56,7 +56,7 @@ impl Reloader {
     }
 
     /// Says which configuration serves.
-    pub fn announce(&mut self, engine: &Engine) {
+    pub(crate) fn announce(&mut self, engine: &Engine) {
         if engine.parts().is_none_or(|parts| parts.reload.is_none()) {
             return;
         }
@@ -74,7 +74,7 @@ impl Reloader {
     }
 
     /// Returns when it is time to look for changes; never without `reload`.
-    pub async fn due(&self, engine: &Engine) {
+    pub(crate) async fn due(&self, engine: &Engine) {
         match engine.parts().and_then(|parts| parts.reload) {
             Some((interval, jitter)) => tokio::time::sleep(spread(interval, jitter)).await,
             None => std::future::pending().await,
@@ -82,7 +82,7 @@ impl Reloader {
     }
 
     /// Reloads if there is a reason to. The old configuration answers until the new one does.
-    pub async fn reload(&mut self, engine: &mut Engine, trigger: Trigger) -> Outcome {
+    pub(crate) async fn reload(&mut self, engine: &mut Engine, trigger: Trigger) -> Outcome {
         if trigger == Trigger::Poll && !self.tried.has_changed() {
             return Outcome::Kept;
         }

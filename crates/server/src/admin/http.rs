@@ -29,7 +29,7 @@ type Paths = BTreeMap<&'static str, Endpoint>;
 
 /// All HTTP listeners of the process.
 #[derive(Default)]
-pub struct Http {
+pub(crate) struct Http {
     servers: BTreeMap<SocketAddr, Server>,
 }
 
@@ -39,7 +39,7 @@ struct Server {
 }
 
 /// What a configuration wants to serve, with its new sockets already bound.
-pub struct Prepared {
+pub(crate) struct Prepared {
     wanted: BTreeMap<SocketAddr, Paths>,
     bound: Vec<(SocketAddr, TcpListener)>,
     /// What could not be bound, but is not worth failing for.
@@ -48,7 +48,7 @@ pub struct Prepared {
 
 /// An address that cannot be served.
 #[derive(Debug)]
-pub struct HttpError {
+pub(crate) struct HttpError {
     endpoint: &'static str,
     address: String,
     error: io::Error,
@@ -63,7 +63,7 @@ impl fmt::Display for HttpError {
 
 impl Http {
     /// Binds what is not served yet; changes nothing of what is.
-    pub fn prepare(&self, endpoints: &[Endpoint]) -> Result<Prepared, HttpError> {
+    pub(crate) fn prepare(&self, endpoints: &[Endpoint]) -> Result<Prepared, HttpError> {
         let mut prepared =
             Prepared { wanted: BTreeMap::new(), bound: Vec::new(), warnings: Vec::new() };
         for endpoint in endpoints {
@@ -95,7 +95,7 @@ impl Http {
     }
 
     /// Serves what was prepared, and nothing else any more.
-    pub fn commit(&mut self, prepared: Prepared, runtime: &Handle) {
+    pub(crate) fn commit(&mut self, prepared: Prepared, runtime: &Handle) {
         self.servers.retain(|address, _| prepared.wanted.contains_key(address));
         for (address, listener) in prepared.bound {
             self.servers.insert(address, Server::start(listener, runtime));
@@ -108,7 +108,7 @@ impl Http {
     }
 
     /// Stops serving a path everywhere: `/ready` while the process ends.
-    pub fn remove(&mut self, path: &str) {
+    pub(crate) fn remove(&mut self, path: &str) {
         self.servers.retain(|_, server| {
             let mut paths = server.paths.write().unwrap_or_else(PoisonError::into_inner);
             paths.remove(path);

@@ -1,3 +1,3 @@
 //! What operators and probes talk to beside DNS: HTTP for health, readiness and metrics.
 
-pub mod http;
+pub(crate) mod http;

@@ -16,7 +16,7 @@ Exit code 0: it can serve. 1: it cannot; every mistake is shown. 2: the command 
 ";
 
 /// Checks a Corefile.
-pub fn run(words: impl Iterator<Item = String>) -> ExitCode {
+pub(crate) fn run(words: impl Iterator<Item = String>) -> ExitCode {
     let options = match Options::read(words) {
         Ok(Some(options)) => options,
         Ok(None) => {

@@ -3,6 +3,6 @@
 use std::process::ExitCode;
 
 /// Serves the demo.
-pub fn run(_words: impl Iterator<Item = String>) -> ExitCode {
+pub(crate) fn run(_words: impl Iterator<Item = String>) -> ExitCode {
     ExitCode::FAILURE
 }

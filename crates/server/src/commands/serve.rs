@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Serves until told to stop.
-pub fn run(words: impl Iterator<Item = String>) -> ExitCode {
+pub(crate) fn run(words: impl Iterator<Item = String>) -> ExitCode {
     let flags = match Flags::read(words) {
         Ok(flags) => flags,
         Err(bad) => {
@@ -71,7 +71,7 @@ fn serve(flags: &Flags) -> ExitCode {
 }
 
 /// An engine that serves nothing yet.
-pub fn new_engine(
+pub(crate) fn new_engine(
     lines: Arc<Lines>,
     debug: Arc<AtomicBool>,
     runtime: &tokio::runtime::Handle,

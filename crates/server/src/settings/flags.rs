@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// What the process is told at its start.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flags {
+pub(crate) struct Flags {
     /// Where the Corefile is (`-conf`); `stdin` reads a pipe.
     pub conf: Option<String>,
     /// The port of `dns://` keys without one (`-dns.port`, `-p`).
@@ -40,7 +40,7 @@ impl Default for Flags {
 
 /// Why a command line is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BadFlags {
+pub(crate) enum BadFlags {
     /// A flag that does not exist; exit code 2.
     Unknown(String),
     /// A flag without its value; exit code 2.
@@ -60,7 +60,7 @@ pub enum BadFlags {
 
 impl BadFlags {
     /// The code that the process ends with.
-    pub fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         if matches!(self, Self::Extra(_)) { 1 } else { 2 }
     }
 }
@@ -81,7 +81,7 @@ impl fmt::Display for BadFlags {
 }
 
 /// What each flag is for, as the usage shows it.
-pub const USAGE: &str = "\
+pub(crate) const USAGE: &str = "\
 Usage: rutter [flags]            serve, as CoreDNS does
        rutter check [FILE]       find every mistake of a Corefile, without serving
        rutter demo [--once]      serve a small company on loopback and ask it questions
@@ -97,7 +97,7 @@ Usage: rutter [flags]            serve, as CoreDNS does
 
 impl Flags {
     /// Reads the words behind the program's name.
-    pub fn read(words: impl IntoIterator<Item = String>) -> Result<Self, BadFlags> {
+    pub(crate) fn read(words: impl IntoIterator<Item = String>) -> Result<Self, BadFlags> {
         let mut flags = Self::default();
         let mut words = words.into_iter();
         while let Some(word) = words.next() {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// A ConfigMap that the kubelet swaps (`..data` points to a new directory) changes the inode of each
 /// file in it, so that no change is missed, whatever the clock says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Footprint {
+pub(crate) struct Footprint {
     stamps: Vec<(PathBuf, Option<Stamp>)>,
 }
 
@@ -21,7 +21,7 @@ struct Stamp {
 
 impl Footprint {
     /// These paths as they are now; what is not there counts as well.
-    pub fn of(mut paths: Vec<PathBuf>) -> Self {
+    pub(crate) fn of(mut paths: Vec<PathBuf>) -> Self {
         paths.sort_unstable();
         paths.dedup();
         let stamps = paths.into_iter().map(|path| (stamp(&path), path));
@@ -29,7 +29,7 @@ impl Footprint {
     }
 
     /// Whether any of them is not as it was.
-    pub fn has_changed(&self) -> bool {
+    pub(crate) fn has_changed(&self) -> bool {
         self.stamps.iter().any(|(path, before)| stamp(path) != *before)
     }
 }

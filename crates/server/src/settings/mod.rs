@@ -1,5 +1,5 @@
 //! What the process is told from outside: its command line, its Corefile and its surroundings.
 
-pub mod flags;
-pub mod footprint;
-pub mod source;
+pub(crate) mod flags;
+pub(crate) mod footprint;
+pub(crate) mod source;

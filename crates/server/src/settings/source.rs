@@ -14,7 +14,7 @@ const STDIN_MAX: u64 = 64 << 20;
 
 /// Where the Corefile comes from.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub(crate) struct Source {
     /// Its name in messages.
     name: String,
     text: Text,
@@ -27,7 +27,7 @@ enum Text {
 }
 
 /// What a source says now.
-pub struct Built {
+pub(crate) struct Built {
     /// The configuration, if it can serve.
     pub assembly: Option<Assembly>,
     /// Errors and warnings.
@@ -46,18 +46,18 @@ pub struct Built {
 
 impl Source {
     /// A file.
-    pub fn file(path: impl Into<PathBuf>) -> Self {
+    pub(crate) fn file(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         Self { name: path.display().to_string(), text: Text::File(path) }
     }
 
     /// A text.
-    pub fn given(name: &str, text: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn given(name: &str, text: impl Into<Vec<u8>>) -> Self {
         Self { name: name.to_owned(), text: Text::Given(text.into()) }
     }
 
     /// What `-conf` says: a file, `stdin`, or nothing, which is `./Corefile` if there is one.
-    pub fn from_flag(conf: Option<&str>) -> io::Result<Self> {
+    pub(crate) fn from_flag(conf: Option<&str>) -> io::Result<Self> {
         match conf {
             Some("stdin") if is_pipe() => Self::stdin(),
             Some("stdin") => Ok(Self::default()),
@@ -68,14 +68,14 @@ impl Source {
     }
 
     /// Whatever standard input holds.
-    pub fn stdin() -> io::Result<Self> {
+    pub(crate) fn stdin() -> io::Result<Self> {
         let mut text = Vec::new();
         io::stdin().lock().take(STDIN_MAX).read_to_end(&mut text)?;
         Ok(Self::given("stdin", text))
     }
 
     /// The octets of the Corefile, as they are now.
-    pub fn read(&self) -> io::Result<Vec<u8>> {
+    pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
         match &self.text {
             Text::File(path) => std::fs::read(path),
             Text::Given(text) => Ok(text.clone()),
@@ -86,7 +86,7 @@ impl Source {
     ///
     /// An empty one is built as the default configuration, as CoreDNS does; [`Built::is_empty`]
     /// tells.
-    pub fn build(&self, assemble: impl FnOnce(&Parsed) -> Outcome) -> io::Result<Built> {
+    pub(crate) fn build(&self, assemble: impl FnOnce(&Parsed) -> Outcome) -> io::Result<Built> {
         let text = self.read()?;
         let mut parsed = corefile::parse(&self.name, &text, &Machine);
         let is_empty = parsed.blocks.is_empty() && !parsed.mistakes.has_errors();
@@ -124,7 +124,7 @@ impl Source {
     }
 
     /// The Corefile itself as it is now, for when it cannot be read.
-    pub fn footprint(&self) -> Footprint {
+    pub(crate) fn footprint(&self) -> Footprint {
         Footprint::of(self.own_path().into_iter().collect())
     }
 
@@ -136,7 +136,7 @@ impl Source {
     }
 
     /// The name in messages.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 }
