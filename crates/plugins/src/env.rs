@@ -315,6 +315,16 @@ impl Tasks {
         running.retain(|task| !task.is_finished());
         running.push(runtime.spawn(task));
     }
+
+    /// Begins a task in place of all that run: for state that two configurations share, and whose
+    /// task may differ between them.
+    pub fn restart(&self, runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        for before in running.drain(..) {
+            before.abort();
+        }
+        running.push(runtime.spawn(task));
+    }
 }
 
 impl Drop for Tasks {

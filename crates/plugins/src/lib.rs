@@ -16,6 +16,7 @@ mod debug;
 pub mod directive;
 pub mod env;
 mod health;
+mod hosts;
 pub mod kept;
 pub mod lines;
 pub mod metrics;
@@ -23,6 +24,7 @@ pub mod order;
 mod ready;
 mod reload;
 mod root;
+pub mod stamp;
 mod whoami;
 mod zones;
 

@@ -22,6 +22,7 @@ mod rcode;
 mod rdata;
 mod reply;
 mod request;
+pub mod reverse;
 mod rtype;
 
 pub use body::{Body, Record, Section};

@@ -1,0 +1,239 @@
+//! `hosts`: answers from `/etc/hosts` and from lines of the Corefile.
+//!
+//! Names that are listed are answered for every type, so that no other source can contradict: a
+//! type that is not there is NODATA. Start with [`Hosts::query`]; the data are in [`table`].
+
+mod config;
+mod file;
+mod table;
+
+use crate::directive::{Built, Directive};
+use crate::env::{Env, Tasks};
+use crate::metrics::{Gauge, labels};
+use crate::stamp::Stamp;
+use crate::zones::Zones;
+use arc_swap::ArcSwap;
+use chain::{Exchange, Failure, Plugin, Step};
+use config::Config;
+use corefile::{Accepted, Block, Mistakes};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use table::{Builder, Table};
+use wire::{NameBuf, RecordType, Section};
+
+/// The directive and the plugin.
+pub(crate) struct Hosts {
+    zones: Zones,
+    source: Arc<Source>,
+    ttl: u32,
+    fallthrough: Option<Zones>,
+    fallthrough_unsupported: bool,
+}
+
+impl Directive for Hosts {
+    const NAME: &'static str = "hosts";
+    type Config = Config;
+
+    fn read(block: &Block<'_>) -> Result<Accepted<Config>, Mistakes> {
+        Config::read(block)
+    }
+
+    fn build(config: Config, env: &mut Env<'_>) -> Built {
+        let path = env.path(&config.file);
+        let key = format!("{path:?} {:?} {:?} {}", config.zones, config.inline, config.reverse);
+        let metrics = Metrics::new(env, &path.display().to_string());
+        let warn = |text: String, env: &mut Env<'_>| env.warn("hosts", text);
+        let source = env.keep(key, || {
+            Source::new(
+                path.clone(),
+                Zones::new(&config.zones),
+                config.inline,
+                config.reverse,
+                metrics,
+            )
+        });
+        if let Err(error) = source.load() {
+            let text = match error.kind() {
+                std::io::ErrorKind::NotFound => format!("File does not exist: {}", path.display()),
+                _ => format!("File cannot be read: {}: {error}", path.display()),
+            };
+            warn(text, env);
+        }
+        if !config.reload.is_zero() {
+            let (watched, every) = (source.clone(), config.reload);
+            env.on_start(move |runtime| watched.watch(runtime, every));
+        }
+        Ok(Some(Box::new(Self {
+            zones: Zones::new(&config.zones),
+            source,
+            ttl: config.ttl,
+            fallthrough: config.fallthrough.as_deref().map(Zones::new),
+            fallthrough_unsupported: config.fallthrough_unsupported,
+        })))
+    }
+}
+
+impl Plugin for Hosts {
+    fn query(&self, x: &mut Exchange) -> Step {
+        let name = x.question.name();
+        let table = self.source.table.load();
+        if x.question.rtype == RecordType::PTR
+            && let Some(address) = wire::reverse::address(name)
+        {
+            return self.answer_reverse(x, &table, address);
+        }
+        if !self.zones.cover(name) {
+            return Step::Next;
+        }
+        let Some(addresses) = table.addresses(name) else {
+            return self.unknown(x);
+        };
+        match x.question.rtype {
+            RecordType::A => {
+                for ip in addresses.v4 {
+                    x.reply.body.push(Section::Answer, name, self.ttl, RecordType::A, ip);
+                }
+            }
+            RecordType::AAAA => {
+                for ip in addresses.v6 {
+                    x.reply.body.push(Section::Answer, name, self.ttl, RecordType::AAAA, ip);
+                }
+            }
+            // The name is ours, and so is every type of it (NODATA; there is no zone and no SOA).
+            _ if self.fallthrough_unsupported => return Step::Next,
+            _ => {}
+        }
+        x.authoritative();
+        Step::Done
+    }
+}
+
+impl Hosts {
+    /// Names of an address are asked for under names that need not be in the zones; what is not
+    /// here is somebody else's.
+    fn answer_reverse(&self, x: &mut Exchange, table: &Table, address: IpAddr) -> Step {
+        let owner = x.question.name();
+        for name in table.names(address) {
+            x.reply.body.push_name(Section::Answer, owner, self.ttl, RecordType::PTR, name);
+        }
+        if x.reply.body.answer.is_empty() {
+            return Step::Next;
+        }
+        x.authoritative();
+        Step::Done
+    }
+
+    fn unknown(&self, x: &mut Exchange) -> Step {
+        let name = x.question.name();
+        match &self.fallthrough {
+            Some(zones) if zones.cover(name) => Step::Next,
+            // A denial needs the SOA of a zone, and a hosts file is none: CoreDNS fails as well.
+            _ => x.fail(Failure::NotFound),
+        }
+    }
+}
+
+/// The file with the lines of the block, and the table that they make.
+struct Source {
+    path: PathBuf,
+    zones: Zones,
+    inline: Vec<(IpAddr, NameBuf)>,
+    reverse: bool,
+    table: ArcSwap<Table>,
+    metrics: Metrics,
+    /// The file as it was read last.
+    read: std::sync::Mutex<Option<Stamp>>,
+    tasks: Tasks,
+}
+
+impl Source {
+    fn new(
+        path: PathBuf,
+        zones: Zones,
+        inline: Vec<(IpAddr, NameBuf)>,
+        reverse: bool,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            path,
+            zones,
+            inline,
+            reverse,
+            table: ArcSwap::default(),
+            metrics,
+            read: std::sync::Mutex::new(None),
+            tasks: Tasks::default(),
+        }
+    }
+
+    /// Reads the file if it is not as it was; without a file the lines of the block are all.
+    fn load(&self) -> std::io::Result<()> {
+        let stamp = Stamp::of(&self.path);
+        let mut read = self.read.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if stamp.is_some() && *read == stamp {
+            return Ok(());
+        }
+        let octets = std::fs::read(&self.path);
+        let mut builder = Builder::default();
+        let mut add = |address, name: NameBuf| {
+            if self.zones.cover(name.as_name()) {
+                builder.add(address, &name, self.reverse);
+            }
+        };
+        file::read(octets.as_deref().unwrap_or_default(), &mut add);
+        for (address, name) in &self.inline {
+            add(*address, *name);
+        }
+        let table = builder.build();
+        self.metrics.entries.set(table.entries() as i64);
+        if let Some(stamp) = &stamp {
+            self.metrics.timestamp.set(stamp.modified_seconds());
+        }
+        self.table.store(Arc::new(table));
+        *read = stamp;
+        octets.map(drop)
+    }
+
+    /// Looks for changes from time to time. A file that has gone keeps its last content.
+    fn watch(self: &Arc<Self>, runtime: &tokio::runtime::Handle, every: Duration) {
+        let source = Arc::downgrade(self);
+        self.tasks.restart(runtime, async move {
+            loop {
+                tokio::time::sleep(every).await;
+                let Some(source) = source.upgrade() else { return };
+                if Stamp::of(&source.path).is_some() {
+                    // A large file must not hold up the questions that wait.
+                    let loaded = tokio::task::spawn_blocking(move || source.load()).await;
+                    if let Ok(Err(error)) = loaded {
+                        tracing::warn!(target: "plugin/hosts", "File cannot be read: {error}");
+                    }
+                }
+            }
+        });
+    }
+}
+
+struct Metrics {
+    entries: Arc<Gauge>,
+    timestamp: Arc<Gauge>,
+}
+
+impl Metrics {
+    fn new(env: &Env<'_>, file: &str) -> Self {
+        let registry = &env.process.metrics;
+        Self {
+            entries: registry.gauge(
+                "coredns_hosts_entries",
+                "Pairs of name and address, and of address and name.",
+                &labels(&[("hostsfile", file)]),
+            ),
+            timestamp: registry.gauge(
+                "coredns_hosts_reload_timestamp_seconds",
+                "When the hosts file was changed that was read last.",
+                "",
+            ),
+        }
+    }
+}
