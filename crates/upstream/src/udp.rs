@@ -11,6 +11,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::runtime::Handle;
 use wire::MESSAGE_MAX;
@@ -98,15 +99,24 @@ impl Dial for UdpDial {
 /// Reads answers until the socket fails: an ICMP message said that nobody listens there.
 async fn read(socket: Arc<UdpSocket>, traffic: Arc<Traffic>) {
     let error = loop {
-        if let Err(error) = socket.readable().await {
-            break error;
-        }
-        if let Err(error) = DATAGRAM.with_borrow_mut(|buffer| drain(&socket, &traffic, buffer)) {
+        if let Err(error) = read_some(&socket, &traffic).await {
             break error;
         }
         tokio::task::consume_budget().await;
     };
     traffic.end(&Cause::network(Operation::Read, &error));
+}
+
+/// Waits until something is there, and reads it.
+async fn read_some(socket: &UdpSocket, traffic: &Traffic) -> io::Result<()> {
+    let ready = socket.ready(Interest::READABLE | Interest::ERROR).await?;
+    DATAGRAM.with_borrow_mut(|buffer| drain(socket, traffic, buffer))?;
+    if ready.is_error() {
+        // An error alone does not make a socket readable, and may have been told to a sender.
+        socket.take_error()?.map_or(Ok(()), Err)?;
+        let _ = socket.try_io(Interest::ERROR, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+    }
+    Ok(())
 }
 
 /// Reads what is there.
