@@ -87,7 +87,7 @@ pub(crate) async fn run(
 /// CoreDNS lets questions run into a dead server until it is down, 4 s after the first has failed.
 fn order(core: &Core, servers: &[Arc<Server>]) -> Vec<usize> {
     let mut order = core.settings.policy.order(servers.len(), &core.turn);
-    order.sort_by_key(|&index| servers[index].health.is_suspect());
+    order.sort_by_cached_key(|&index| servers[index].health.is_suspect());
     order
 }
 

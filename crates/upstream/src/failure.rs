@@ -112,6 +112,11 @@ impl Cause {
         !matches!(self, Self::Busy { .. } | Self::Network { operation: Operation::Bind, .. })
     }
 
+    /// Whether the server has said something, if nothing that answers.
+    pub(crate) fn is_sign_of_life(&self) -> bool {
+        matches!(self, Self::Malformed(_) | Self::AnotherQuestion)
+    }
+
     /// Whether the other side ended the connection, as it may with one that was idle.
     pub(crate) fn is_end(&self) -> bool {
         use io::ErrorKind::{BrokenPipe, ConnectionReset};

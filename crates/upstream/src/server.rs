@@ -86,7 +86,7 @@ impl Server {
         };
         let took = began.elapsed();
         self.counters.count_answer(message.rcode, took);
-        self.note(self.health.answered());
+        self.note_answer(self.health.answered());
         Ok(Reply { message, link, took })
     }
 
@@ -129,7 +129,7 @@ impl Server {
 
     /// Opens the question of a probe, on a connection of its own: one that is open already proves
     /// nothing about new ones.
-    fn enter_probe(&self) -> Result<Pending, Cause> {
+    fn enter_probe(&self) -> Result<Pending, Failure> {
         let HealthCheck { recursion_desired, domain, .. } = &self.settings.health_check;
         let mut flags = Flags::none();
         flags.set(Flags::RD, *recursion_desired);
@@ -141,30 +141,43 @@ impl Server {
             edns: None,
             over: Transport::Udp,
         }));
-        match self.settings.transport {
-            TransportRule::ForceTcp => self.tcp.enter_alone(&packet),
-            TransportRule::AsAsked | TransportRule::PreferUdp => self.udp.enter_alone(&packet),
-        }
+        let over = self.settings.transport.choose(Transport::Udp);
+        let entered = match over {
+            Transport::Udp => self.udp.enter_alone(&packet),
+            Transport::Tcp => self.tcp.enter_alone(&packet),
+        };
+        entered.map_err(|cause| self.failed(over, cause))
     }
 
     /// Takes the result of a probe; how long to wait until the next, if there has to be one.
-    fn probed(&self, failure: Option<Cause>) -> Option<Duration> {
-        let Some(cause) = failure.filter(Cause::is_silence) else {
-            self.note(self.health.probe_answered());
-            return None;
-        };
-        tracing::debug!(server = %self.address, ?cause, "probe failed");
-        self.counters.count_healthcheck_failure();
-        self.note(self.health.probe_failed());
-        Some(self.settings.health_check.interval.max(PROBE_PAUSE_MIN))
+    ///
+    /// An answer that we cannot use is one all the same, and what our own machine could not do says
+    /// nothing about the server.
+    fn probed(&self, failure: Option<Failure>) -> Option<Duration> {
+        match failure {
+            Some(Failure::Upstream { cause, link }) if !cause.is_sign_of_life() => {
+                if cause.blames_server() {
+                    self.note_silence(&Failure::Upstream { cause, link });
+                }
+                Some(self.settings.health_check.interval.max(PROBE_PAUSE_MIN))
+            }
+            _ => {
+                self.note_answer(self.health.probe_answered());
+                None
+            }
+        }
     }
 
-    /// Tells the operator when the server went down or came back.
-    fn note(&self, change: Change) {
-        match change {
-            Change::None => {}
-            Change::WentDown => tracing::warn!("upstream {} is down", self.address),
-            Change::CameBack => tracing::info!("upstream {} answers again", self.address),
+    fn note_silence(&self, failure: &Failure) {
+        self.counters.count_healthcheck_failure();
+        if self.health.probe_failed() == Change::WentDown {
+            tracing::warn!("upstream {} is down: {failure}", self.address);
+        }
+    }
+
+    fn note_answer(&self, change: Change) {
+        if change == Change::CameBack {
+            tracing::info!("upstream {} answers again", self.address);
         }
     }
 
@@ -202,22 +215,12 @@ async fn probe(server: Weak<Server>) {
     loop {
         let Some(entered) = server.upgrade().map(|server| server.enter_probe()) else { return };
         let failure = match entered {
-            Ok(mut pending) => pending.answer(PROBE_TIMEOUT).await.err(),
-            Err(cause) => Some(cause),
+            Ok(pending) => answer(pending, PROBE_TIMEOUT).await.err(),
+            Err(failure) => Some(failure),
         };
         let Some(pause) = server.upgrade().and_then(|server| server.probed(failure)) else {
             return;
         };
         sleep(pause).await;
-    }
-}
-
-impl Cause {
-    /// Whether the server has said nothing. An answer that we cannot use is one all the same.
-    fn is_silence(&self) -> bool {
-        match self {
-            Self::TimedOut { .. } | Self::Network { .. } | Self::Eof | Self::Busy { .. } => true,
-            Self::Malformed(_) | Self::AnotherQuestion => false,
-        }
     }
 }

@@ -87,9 +87,8 @@ impl Dial for UdpDial {
     fn dial(&self, live: Live) -> Result<Connection, Cause> {
         let socket = Arc::new(self.socket()?);
         let traffic = Arc::new(Traffic::new(Self::OVER, self.limits, self.counters.clone()));
-        if let Ok(local) = socket.local_addr() {
-            let _ = traffic.connected.set(local);
-        }
+        let local = socket.local_addr().map_err(|error| Cause::network(Operation::Bind, &error))?;
+        let _ = traffic.connected.set(local);
         let reader = Task::start(&self.runtime, read(socket.clone(), traffic.clone()));
         let outlet = Outlet::Datagram(socket);
         Ok(Connection { remote: self.remote, traffic, outlet, reader, live })
