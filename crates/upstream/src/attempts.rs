@@ -26,14 +26,19 @@ const PASS_PAUSE: Duration = Duration::from_millis(50);
 pub struct Answered {
     /// The answer, as the server gave it. Everybody who asked the same at the same time shares it.
     pub message: Arc<Message>,
-    /// Who answered.
-    pub by: SocketAddr,
-    /// On which way.
+    /// On which way it came, and so from whom.
     pub link: Link,
     /// How long this server took.
     pub took: Duration,
     /// How many attempts were made, this one included.
     pub tried: u32,
+}
+
+impl Answered {
+    /// Who answered.
+    pub fn by(&self) -> SocketAddr {
+        self.link.remote
+    }
 }
 
 /// Asks one server after the other.
@@ -44,6 +49,7 @@ pub(crate) async fn run(
 ) -> Result<Answered, Failure> {
     let servers = core.servers.load_full();
     let settings = &core.settings;
+    let fails_over = |reply: &Reply| settings.failover.contains(&reply.message.rcode);
     let packet = Arc::new(packet);
     let began = Instant::now();
     let mut plan = Plan::new(order(&core, &servers), settings.max_connect_attempts);
@@ -53,23 +59,16 @@ pub(crate) async fn run(
         let Some(server) = server_for(step, &core, &servers) else { break };
         tried += 1;
         match server.ask(&packet, over).await {
-            Ok(reply) => {
-                let fails_over = settings.failover.contains(&reply.message.rcode);
-                outcome = Ok(answered(reply, tried));
+            Ok(reply) if fails_over(&reply) && failed_over + 1 < servers.len() => {
                 failed_over += 1;
-                if !fails_over || failed_over >= servers.len() {
-                    break;
-                }
+                outcome = Ok(answered(reply, tried));
             }
+            Ok(reply) => return Ok(answered(reply, tried)),
             Err(failure) => {
-                if failure.blames_server() {
-                    server.suspect();
-                }
+                server.suspect(&failure);
                 plan.failed();
                 // An answer that another server was to better is better than none.
-                if outcome.is_err() {
-                    outcome = Err(failure);
-                }
+                outcome = outcome.or(Err(failure));
             }
         }
         if plan.must_pause() {
@@ -107,11 +106,5 @@ fn server_for<'a>(step: Step, core: &Core, servers: &'a [Arc<Server>]) -> Option
 
 fn answered(reply: Reply, tried: u32) -> Answered {
     let Reply { message, link, took } = reply;
-    Answered { message, by: link.remote, link, took, tried }
-}
-
-impl Failure {
-    fn blames_server(&self) -> bool {
-        matches!(self, Self::Upstream { cause, .. } if cause.blames_server())
-    }
+    Answered { message, link, took, tried }
 }

@@ -126,8 +126,8 @@ impl Pending {
             Err(cause) => Err(cause),
         };
         match &answer {
-            // An error may be reported to whoever sends next: it concerns all.
-            Err(cause @ Cause::Network { .. }) => self.connection.traffic.end(cause),
+            // A closed port is reported to whoever sends next, and concerns all.
+            Err(cause) if cause.is_refusal() => self.connection.traffic.end(cause),
             Err(cause) if cause.wears_out() => self.connection.traffic.retire(),
             _ => {}
         }

@@ -16,7 +16,7 @@ pub enum Failure {
     /// The operator's servers are all down (with `failfast_all_unhealthy_upstreams`), or there is
     /// none.
     NoHealthyUpstream,
-    /// More questions at once than `max_concurrent` allows.
+    /// More questions at once than `max_concurrent` allows. CoreDNS answers REFUSED.
     TooManyConcurrent {
         /// The setting.
         limit: usize,
@@ -67,7 +67,8 @@ pub enum Cause {
     Eof,
     /// The answer has the right id and question, but cannot be read.
     Malformed(Malformed),
-    /// On a stream, an answer came with our id and a question that was not ours.
+    /// On a stream, an answer came with our id and a question that was not ours. CoreDNS answers
+    /// FORMERR.
     AnotherQuestion,
     /// As many questions are open at this server as we allow; it has not been asked.
     Busy {
@@ -117,6 +118,11 @@ impl Cause {
         matches!(self, Self::Malformed(_) | Self::AnotherQuestion)
     }
 
+    /// Whether nobody listens on the server's port.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Network { error, .. } if error.kind == io::ErrorKind::ConnectionRefused)
+    }
+
     /// Whether the other side ended the connection, as it may with one that was idle.
     pub(crate) fn is_end(&self) -> bool {
         use io::ErrorKind::{BrokenPipe, ConnectionReset};
@@ -149,6 +155,12 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+impl Failure {
+    pub(crate) fn blames_server(&self) -> bool {
+        matches!(self, Self::Upstream { cause, .. } if cause.blames_server())
+    }
+}
 
 impl Link {
     /// The texts of Go's `net` package, which CoreDNS passes on.

@@ -1,4 +1,7 @@
 //! Questions on their way, so that equal ones travel together.
+//!
+//! That spares the servers a stampede when an answer leaves a cache. It also keeps forgers from
+//! profiting of many equal questions, any of which a forged answer may hit (RFC 5452 §5).
 
 use crate::task::lock;
 use futures_util::future::{FutureExt, Shared, WeakShared};

@@ -58,8 +58,8 @@ impl Health {
 
     /// A probe got no answer.
     pub(crate) fn probe_failed(&self) -> Change {
-        let before = self.fails.load(Ordering::Relaxed);
-        self.fails.store(before.saturating_add(1), Ordering::Relaxed);
+        // At two a second, 68 years are too few to overflow it.
+        let before = self.fails.fetch_add(1, Ordering::Relaxed);
         if before == self.max_fails { Change::WentDown } else { Change::None }
     }
 

@@ -8,6 +8,10 @@
 //! an answer. It starts tasks only on the runtime that it was given, and they end with what they
 //! serve.
 //!
+//! **Bounds**, for each server: 512 UDP sockets with 64 open questions, 64 TCP connections with 256,
+//! twice as many connections where probes and repetitions need their own. A set of servers: 64 of
+//! them, 16,384 questions that others may join, `max_concurrent`.
+//!
 //! **Where to start reading.** [`Upstreams::ask`], then `attempts` for the order in which servers
 //! are tried, `pool` and `traffic` for how questions share connections, `health` for when a server
 //! is left alone.

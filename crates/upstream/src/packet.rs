@@ -82,10 +82,11 @@ impl Packet {
         &self.framed[FRAME_LEN..]
     }
 
-    /// Reads a message that answers this query.
+    /// Reads a message that answers this query, even if it is larger than the query allowed: there
+    /// is room for it, where CoreDNS makes an empty truncated answer out of it.
     ///
     /// Some servers cut a datagram in the middle of a record when they set TC. CoreDNS makes an
-    /// empty truncated answer out of these, so that the client comes again over TCP; so do we.
+    /// empty truncated answer out of these too, so that the client comes again over TCP; so do we.
     pub(crate) fn read(&self, message: &[u8]) -> Result<Message, Malformed> {
         let read = Message::read(message);
         let end = HEADER_LEN + self.name_len + 4;

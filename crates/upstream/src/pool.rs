@@ -54,6 +54,7 @@ impl<D: Dial> Pool<D> {
         if self.live() >= D::CONNECTIONS_MAX {
             return enter_one_of(&mut connections, packet, Room::Any, now).ok_or(self.busy());
         }
+        self.counters.count_opened(D::OVER);
         let connection = self.dial()?;
         connections.push(connection.clone());
         connection.enter(packet, Room::Any, now).map_err(|_| self.busy())
@@ -61,7 +62,8 @@ impl<D: Dial> Pool<D> {
 
     /// Opens a question on a connection of its own.
     ///
-    /// As many of these may live as shared ones, so that one kind never locks out the other.
+    /// As many of these may live as shared ones, so that one kind never locks out the other. They
+    /// are not counted: the counters tell how well the shared ones serve.
     pub(crate) fn enter_alone(&self, packet: &Arc<Packet>) -> Result<Pending, Cause> {
         if self.live() >= 2 * D::CONNECTIONS_MAX {
             return Err(self.busy());
@@ -70,7 +72,6 @@ impl<D: Dial> Pool<D> {
     }
 
     fn dial(&self) -> Result<Arc<Connection>, Cause> {
-        self.counters.count_opened(D::OVER);
         self.dial.dial(Live::count(&self.live)).map(Arc::new)
     }
 

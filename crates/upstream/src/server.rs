@@ -107,6 +107,7 @@ impl Server {
         self.tcp.settle();
         match answer_on_shared {
             Err(Failure::Upstream { cause, .. }) if reused && cause.is_end() => {
+                self.counters.count_opened(Transport::Tcp);
                 let alone = self.tcp.enter_alone(packet).map_err(failed)?;
                 answer(alone, self.settings.read_timeout).await
             }
@@ -119,9 +120,9 @@ impl Server {
         Failure::Upstream { link: Link { over, local: None, remote: self.address }, cause }
     }
 
-    /// A question got no answer: probes the server until it answers.
-    pub(crate) fn suspect(self: &Arc<Self>) {
-        if self.health.must_probe() {
+    /// A question got no answer: if that blames the server, probes it until it answers.
+    pub(crate) fn suspect(self: &Arc<Self>, failure: &Failure) {
+        if failure.blames_server() && self.health.must_probe() {
             let task = Task::start(&self.runtime, probe(Arc::downgrade(self)));
             *lock(&self.probing) = Some(task);
         }

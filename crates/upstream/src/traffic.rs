@@ -181,13 +181,15 @@ impl Traffic {
     }
 
     fn is_worn(&self, table: &Table, now: Instant) -> bool {
-        let idle = table.uses > 0 && table.slots.len() == 0;
-        table.ended
-            || table.retired
-            || table.strays >= STRAYS_MAX
-            || table.uses >= self.limits.uses_max
-            || now.duration_since(self.since) >= self.limits.age_max
-            || idle && now.duration_since(table.used_at) >= self.limits.idle_max
+        if table.ended || table.retired || table.strays >= STRAYS_MAX {
+            return true;
+        }
+        let idle = table.slots.len() == 0;
+        // A new connection takes one question, however short its life is meant to be.
+        table.uses > 0
+            && (table.uses >= self.limits.uses_max
+                || now.duration_since(self.since) >= self.limits.age_max
+                || idle && now.duration_since(table.used_at) >= self.limits.idle_max)
     }
 
     fn is_slow_to_connect(&self, now: Instant) -> bool {
@@ -261,6 +263,13 @@ mod tests {
         assert!(!traffic.is_spent(after(79)) && traffic.is_spent(after(80)));
         traffic.enter(&packet(), Room::Any, after(75)).unwrap();
         assert!(!traffic.is_spent(after(99)) && traffic.is_spent(after(100)));
+    }
+
+    #[test]
+    fn without_any_age_a_connection_is_used_once() {
+        let (traffic, now) = traffic(Transport::Udp, Limits { age_max: Duration::ZERO, ..LIMITS });
+        assert_eq!(refused(&traffic, Room::Any, now), None);
+        assert_eq!(refused(&traffic, Room::Any, now), Some(Refused::Worn));
     }
 
     #[test]

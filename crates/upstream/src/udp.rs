@@ -18,7 +18,7 @@ use wire::MESSAGE_MAX;
 
 /// Questions in the life of a socket.
 ///
-/// RFC 5452 §4.5 and §9.2 want ports that cannot be predicted; the kernel draws one at random for
+/// RFC 5452 §9.2 wants source ports that cannot be predicted; the kernel draws one at random for
 /// each socket, so a socket must not live long. A new one for every question would be best
 /// against guessing, and worst for the connection tracking of a Kubernetes node, which holds an
 /// entry for each port for minutes.

@@ -78,6 +78,11 @@ impl Upstreams {
     /// being asked at this moment (name in any case, type, class, flags, EDNS, transport), both
     /// share one answer, whose question has the case of the first. Dropping the future gives up
     /// whatever it holds.
+    ///
+    /// Without a deadline it ends after 5 s and one more attempt at the latest. A deadline below
+    /// [`Settings::read_timeout`] hides silent servers: who is not waited for is not probed.
+    ///
+    /// Must be awaited on a tokio runtime with time.
     pub async fn ask(&self, query: Query<'_>, deadline: Instant) -> Result<Answered, Failure> {
         let began = tokio::time::Instant::now();
         let _waiting = self.core.admit()?;

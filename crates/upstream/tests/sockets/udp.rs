@@ -34,7 +34,7 @@ async fn a_question_goes_out_as_asked_and_the_answer_comes_back_as_given() {
     assert_eq!(sent.question.unwrap().0.octets(), name.octets());
     assert_eq!(sent.flags, Flags::RD.with(Flags::CD));
     assert_eq!(sent.edns, Some(edns));
-    assert_eq!((answered.by, answered.tried), (server.address, 1));
+    assert_eq!((answered.by(), answered.tried), (server.address, 1));
     assert_eq!(answered.link.local, Some(server.asked()[0].peer));
     assert!(answered.message.flags.has(Flags::RA) && !answered.message.flags.has(Flags::AA));
     let body = &answered.message.body;
