@@ -1,0 +1,202 @@
+//! Where servers are that are known by name, now and later.
+//!
+//! CoreDNS looks such names up once, when it starts. Here they are looked up again when their TTL
+//! ends. What was good last is kept for as long as nothing better comes: no answer, an error, or
+//! an empty answer takes no server away.
+
+use crate::{Failure, Host, Policy, Query, Settings, Target, Transport, TransportRule, Upstreams};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Weak;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+use wire::{Class, Flags, Message, NameBuf, Rcode, RecordType};
+
+/// How long a look-up of one type may take.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
+/// The next look-up is not before this, whatever the TTL says,
+const REFRESH_MIN: Duration = Duration::from_secs(5);
+/// and not after this.
+const REFRESH_MAX: Duration = Duration::from_secs(3600);
+/// After a look-up that failed, the next one.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// The targets of a configuration line, with the addresses of those that are names.
+#[derive(Clone, Debug)]
+pub struct Located {
+    places: Vec<Place>,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Fixed(SocketAddr),
+    Named { host: Box<Host>, addresses: Vec<IpAddr>, due: Instant },
+}
+
+/// A name has no addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unresolved {
+    /// The name.
+    pub name: NameBuf,
+    /// Why, if it is not that the answers held none.
+    pub failure: Option<Failure>,
+}
+
+/// What a look-up found.
+struct Found {
+    /// Sorted, IPv4 first: a server that rotates its answers shall not reorder ours.
+    addresses: Vec<IpAddr>,
+    fresh_for: Duration,
+}
+
+impl Settings {
+    /// How to ask for the addresses of servers: one resolver after the other, 2 s each.
+    pub fn for_locating() -> Self {
+        Self {
+            policy: Policy::Sequential,
+            transport: TransportRule::PreferUdp,
+            failover: vec![Rcode::SERVFAIL, Rcode::NXDOMAIN, Rcode::REFUSED],
+            ..Self::default()
+        }
+    }
+}
+
+impl Located {
+    /// Looks up every name among `targets`; fails with the first that has no address.
+    ///
+    /// `resolvers` are best made with [`Settings::for_locating`].
+    pub async fn find(targets: Vec<Target>, resolvers: &Upstreams) -> Result<Self, Unresolved> {
+        let mut places = Vec::with_capacity(targets.len());
+        for target in targets {
+            places.push(match target {
+                Target::Address(server) => Place::Fixed(server),
+                Target::Host(host) => {
+                    let Found { addresses, fresh_for } = look_up(&host, resolvers).await?;
+                    Place::Named { host, addresses, due: Instant::now() + fresh_for }
+                }
+            });
+        }
+        Ok(Self { places })
+    }
+
+    /// The servers, in the order of the targets.
+    pub fn servers(&self) -> Vec<SocketAddr> {
+        let mut servers = Vec::new();
+        for place in &self.places {
+            match place {
+                Place::Fixed(server) => servers.push(*server),
+                Place::Named { host, addresses, .. } => servers
+                    .extend(addresses.iter().map(|&address| SocketAddr::new(address, host.port))),
+            }
+        }
+        servers
+    }
+
+    /// Keeps `upstreams` up to date until it is dropped. Returns at once if no target is a name.
+    pub async fn follow(mut self, resolvers: Upstreams, upstreams: Weak<Upstreams>) {
+        while let Some(due) = self.due() {
+            sleep_until(due).await;
+            if upstreams.strong_count() == 0 {
+                return;
+            }
+            if self.refresh(&resolvers).await
+                && let Some(upstreams) = upstreams.upgrade()
+            {
+                upstreams.set_servers(self.servers());
+            }
+        }
+    }
+
+    /// When the next name is to be looked up again.
+    fn due(&self) -> Option<Instant> {
+        let due = |place: &Place| match place {
+            Place::Fixed(_) => None,
+            Place::Named { due, .. } => Some(*due),
+        };
+        self.places.iter().filter_map(due).min()
+    }
+
+    /// Looks up what is due; whether an address has changed.
+    async fn refresh(&mut self, resolvers: &Upstreams) -> bool {
+        let mut changed = false;
+        for place in &mut self.places {
+            let Place::Named { host, addresses, due } = place else { continue };
+            if *due > Instant::now() {
+                continue;
+            }
+            match look_up(host, resolvers).await {
+                Ok(found) => {
+                    changed |= found.addresses != *addresses;
+                    *addresses = found.addresses;
+                    *due = Instant::now() + found.fresh_for;
+                }
+                Err(unresolved) => {
+                    tracing::warn!("{unresolved}; its last addresses stay in use");
+                    *due = Instant::now() + RETRY;
+                }
+            }
+        }
+        changed
+    }
+}
+
+/// Asks for A, then for AAAA. One of them is enough.
+async fn look_up(host: &Host, resolvers: &Upstreams) -> Result<Found, Unresolved> {
+    let mut found = Found { addresses: Vec::new(), fresh_for: REFRESH_MAX };
+    let mut failure = None;
+    for rtype in [RecordType::A, RecordType::AAAA] {
+        let query = Query {
+            name: host.name.as_name(),
+            rtype,
+            class: Class::IN,
+            flags: Flags::RD,
+            edns: None,
+            over: Transport::Udp,
+        };
+        let deadline = Instant::now() + LOOKUP_TIMEOUT;
+        match resolvers.ask(query, deadline.into_std()).await {
+            Ok(answered) => found.take(&answered.message),
+            Err(error) => failure = Some(error),
+        }
+    }
+    if found.addresses.is_empty() {
+        return Err(Unresolved { name: host.name, failure });
+    }
+    found.addresses.sort_unstable();
+    found.addresses.dedup();
+    found.fresh_for = found.fresh_for.max(REFRESH_MIN);
+    Ok(found)
+}
+
+impl Found {
+    /// Takes the addresses of an answer, and the shortest TTL on the way to them.
+    fn take(&mut self, message: &Message) {
+        let body = &message.body;
+        for record in &body.answer {
+            let rdata = body.rdata(record);
+            match record.rtype {
+                RecordType::A => {
+                    self.addresses.extend(<[u8; 4]>::try_from(rdata).map(IpAddr::from));
+                }
+                RecordType::AAAA => {
+                    self.addresses.extend(<[u8; 16]>::try_from(rdata).map(IpAddr::from));
+                }
+                RecordType::CNAME => {}
+                _ => continue,
+            }
+            self.fresh_for = self.fresh_for.min(Duration::from_secs(record.ttl.into()));
+        }
+    }
+}
+
+impl fmt::Display for Unresolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no addresses found for \"{}\"", self.name)?;
+        match &self.failure {
+            Some(failure) => write!(f, ": {failure}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Unresolved {}
