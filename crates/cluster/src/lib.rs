@@ -20,9 +20,11 @@
 mod address;
 mod answer;
 mod cluster;
+pub mod manifests;
 mod model;
 mod objects;
 mod path;
+mod selector;
 mod view;
 
 pub use answer::Found;
@@ -32,4 +34,5 @@ pub use objects::{
     Document, Endpoint, EndpointSlice, Event, Key, Kind, Kinds, Namespace, Object, Odd, Pod, Port,
     Service, Target,
 };
+pub use selector::{BadSelector, Selector};
 pub use view::{BadOptions, Options, Pods, View};
