@@ -82,14 +82,11 @@ impl Cluster {
         self.entries.find(self.place(key), |entry| (entry.key() == key).then(|| look(entry)))
     }
 
-    /// Shows `look` every entry that may have this address, until it makes something of one.
-    pub(crate) fn holders<R>(
-        &self,
-        address: Address,
-        mut look: impl FnMut(&Entry) -> Option<R>,
-    ) -> Option<R> {
-        self.addresses
-            .find(self.place(address), |&place| self.entries.find(place, |entry| look(entry)))
+    /// Shows `look` every entry that may have this address.
+    pub(crate) fn each_holder(&self, address: Address, mut look: impl FnMut(&Entry)) {
+        self.addresses.each(self.place(address), |&place| {
+            self.entries.each(place, |entry| look(entry));
+        });
     }
 
     /// Whether there is a namespace with this label in lower case.

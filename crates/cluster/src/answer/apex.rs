@@ -85,11 +85,11 @@ impl Asking<'_> {
         let (cluster, view) = (self.cluster, self.view);
         let mut is_endpoint = false;
         for &own in &view.own_addresses {
-            cluster.holders(own, |entry| -> Option<()> {
-                let service = self.serving(entry, own)?;
-                is_endpoint = true;
-                self.each_address(entry, service, own, &mut each);
-                None
+            cluster.each_holder(own, |entry| {
+                if let Some(service) = self.serving(entry, own) {
+                    is_endpoint = true;
+                    self.each_address(entry, service, own, &mut each);
+                }
             });
         }
         if is_endpoint {

@@ -6,36 +6,36 @@ use crate::model::entry::Entry;
 use wire::{NameBuf, RecordType, Section};
 
 impl Asking<'_> {
-    /// A whole reverse name: the service whose cluster address it is, or else every endpoint that
+    /// A whole reverse name: the services whose cluster address it is, or else every endpoint that
     /// has it. Pods without a service have no name to lead to.
     ///
     /// CoreDNS denies the name for types other than PTR; it exists, so they get no data.
     pub(super) fn reverse(&mut self, address: Address) -> Found {
         let before = self.body.answer.len();
         let cluster = self.cluster;
-        let is_service = cluster.holders(address, |entry| self.push_service(entry, address));
-        if is_service.is_some() {
-            return self.result(before);
+        let mut exists = false;
+        cluster.each_holder(address, |entry| exists |= self.push_service(entry, address));
+        if !exists {
+            cluster.each_holder(address, |entry| exists |= self.push_endpoints(entry, address));
         }
-        let mut is_endpoint = false;
-        cluster.holders(address, |entry| -> Option<()> {
-            is_endpoint |= self.push_endpoints(entry, address);
-            None
-        });
-        if !is_endpoint {
+        if !exists {
             return self.absent();
         }
         self.drop_repeats(Section::Answer, before);
         self.result(before)
     }
 
-    /// Appends a PTR to the service if this is its cluster address.
-    fn push_service(&mut self, entry: &Entry, address: Address) -> Option<()> {
-        let service = entry.service().filter(|_| self.exposes(entry.namespace()))?;
-        service.addresses().find(|known| *known == address)?;
-        let name = NameBuf::join(entry.key(), self.view.primary().services()).ok()?;
+    /// Appends a PTR to the service if this is its cluster address; whether it is.
+    fn push_service(&mut self, entry: &Entry, address: Address) -> bool {
+        let Some(service) = entry.service().filter(|_| self.exposes(entry.namespace())) else {
+            return false;
+        };
+        let name = NameBuf::join(entry.key(), self.view.primary().services());
+        let Some(name) = name.ok().filter(|_| service.addresses().any(|it| it == address)) else {
+            return false;
+        };
         self.push_ptr(&name);
-        Some(())
+        true
     }
 
     /// Appends a PTR to every endpoint of the service with this address; whether there is one.

@@ -2,7 +2,7 @@
 
 use super::{Asking, Found};
 use crate::address::Address;
-use crate::model::entry::{Entry, PackedService, ServiceKind};
+use crate::model::entry::{Entry, PackedService, ServiceKind, namespace_of};
 use crate::model::packed::PackedPort;
 use crate::model::slice::{PackedEndpoint, PackedSlice};
 use wire::{Class, Name, NameBuf, RecordType, Section};
@@ -52,8 +52,7 @@ impl<'a> Wanted<'a> {
 impl Asking<'_> {
     /// `SVC.NS.svc` and the names below it.
     pub(super) fn service(&mut self, key: &[u8], wanted: &Wanted<'_>) -> Found {
-        // The key is two labels with their length octets.
-        if !self.exposes(&key[2 + key[0] as usize..]) {
+        if !self.exposes(namespace_of(key)) {
             return self.absent();
         }
         let cluster = self.cluster;

@@ -36,9 +36,9 @@ impl Entry {
         &self.key
     }
 
-    /// The label of the namespace, with its length octet.
+    /// The label of the namespace.
     pub(crate) fn namespace(&self) -> &[u8] {
-        &self.key[1 + self.key[0] as usize..]
+        namespace_of(&self.key)
     }
 
     pub(crate) fn service(&self) -> Option<&PackedService> {
@@ -82,6 +82,11 @@ impl Entry {
         all.dedup();
         all
     }
+}
+
+/// The label of the namespace in an entry's key: what is behind the first label and the length.
+pub(crate) fn namespace_of(key: &[u8]) -> &[u8] {
+    &key[2 + key[0] as usize..]
 }
 
 impl Value for Arc<Entry> {

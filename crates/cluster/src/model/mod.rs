@@ -367,3 +367,134 @@ impl Value for u64 {
         self == other
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::objects::{Endpoint, Namespace, Pod, Port, Target};
+    use std::net::IpAddr;
+
+    fn service(target: Target) -> Object {
+        let port = Port { name: "p".into(), protocol: "TCP".into(), number: Some(1) };
+        Object::Service(Service {
+            namespace: "shop".into(),
+            name: "db".into(),
+            target,
+            ports: vec![port],
+        })
+    }
+
+    fn slice(name: &str, service: &str, addresses: &[&str]) -> Object {
+        let endpoint = |text: &&str| Endpoint {
+            addresses: vec![text.parse().unwrap()],
+            hostname: None,
+            pod: None,
+        };
+        Object::EndpointSlice(EndpointSlice {
+            namespace: "shop".into(),
+            name: name.into(),
+            service: service.into(),
+            endpoints: addresses.iter().map(endpoint).collect(),
+            ports: Vec::new(),
+            triggered: Some(Timestamp::UNIX_EPOCH),
+        })
+    }
+
+    fn delete(object: &Object) -> Event {
+        Event::Delete(object.key())
+    }
+
+    fn sizes(model: &Model) -> [usize; 4] {
+        let it = &model.cluster;
+        [it.entries.len(), it.addresses.len(), it.namespaces.len(), it.pods.len()]
+    }
+
+    #[test]
+    fn the_serial_moves_with_the_records_of_services_alone() {
+        let mut model = Model::new(Kinds::none());
+        let mut now = 100;
+        let mut moves = |event: Event| {
+            now += 1;
+            model.apply([event], now);
+            model.cluster().serial() == now
+        };
+        let db = service(Target::Endpoints);
+        assert!(moves(Event::Apply(db.clone())));
+        assert!(!moves(Event::Apply(db.clone())));
+        assert!(moves(Event::Apply(slice("a", "db", &["10.0.0.1", "10.0.0.2"]))));
+        assert!(!moves(Event::Apply(slice("a", "db", &["10.0.0.2", "10.0.0.1"]))));
+        assert!(moves(Event::Apply(slice("a", "db", &["10.0.0.1"]))));
+        assert!(moves(Event::Apply(slice("a", "other", &["10.0.0.1"]))));
+        assert!(moves(Event::Apply(service(Target::ClusterIps(vec![
+            "10.0.0.9".parse().unwrap()
+        ])))));
+        assert!(!moves(Event::Apply(Object::Namespace(Namespace { name: "shop".into() }))));
+        let address: IpAddr = "10.0.0.1".parse().unwrap();
+        let pod = Object::Pod(Pod { namespace: "shop".into(), name: "p".into(), address });
+        assert!(!moves(Event::Apply(pod)));
+        assert!(!moves(Event::RelistBegin(Kind::Service)));
+        assert!(moves(Event::RelistEnd(Kind::Service)));
+        assert!(!moves(delete(&db)));
+    }
+
+    #[test]
+    fn a_change_that_is_taken_back_within_a_batch_is_none() {
+        let mut model = Model::new(Kinds::none());
+        model.apply([Event::Apply(service(Target::Endpoints))], 1);
+        let there_and_back = [Target::Name("a.b".into()), Target::Endpoints].map(service);
+        let changes = model.apply(there_and_back.map(Event::Apply), 2);
+        assert_eq!((changes.services, model.cluster().serial()), (0, 1));
+    }
+
+    #[test]
+    fn the_clock_may_go_back() {
+        let mut model = Model::new(Kinds::none());
+        model.apply([Event::Apply(service(Target::Endpoints))], 9);
+        model.apply([Event::Apply(slice("a", "db", &["10.0.0.1"]))], 4);
+        assert_eq!(model.cluster().serial(), 9);
+    }
+
+    #[test]
+    fn triggers_are_those_of_headless_services_that_changed() {
+        let mut model = Model::new(Kinds::none());
+        let mut triggered = |events: &[Object]| {
+            model.apply(events.iter().cloned().map(Event::Apply), 1).triggered.len()
+        };
+        assert_eq!(triggered(&[slice("a", "db", &["10.0.0.1"])]), 0);
+        assert_eq!(triggered(&[service(Target::Endpoints), slice("a", "db", &["10.0.0.2"])]), 1);
+        assert_eq!(triggered(&[slice("a", "db", &["10.0.0.2"])]), 0);
+        assert_eq!(triggered(&[service(Target::ClusterIps(vec![])), slice("a", "db", &[])]), 0);
+    }
+
+    #[test]
+    fn nothing_is_left_of_what_is_gone() {
+        let mut model = Model::new(Kinds::none());
+        let address: IpAddr = "10.0.0.1".parse().unwrap();
+        let objects = [
+            Object::Namespace(Namespace { name: "shop".into() }),
+            service(Target::ClusterIps(vec![address])),
+            slice("a", "db", &["10.0.0.1", "10.0.0.2"]),
+            slice("b", "db", &["10.0.0.2"]),
+            Object::Pod(Pod { namespace: "shop".into(), name: "p".into(), address }),
+        ];
+        model.apply(objects.iter().cloned().map(Event::Apply), 1);
+        assert_eq!(sizes(&model), [1, 2, 1, 1]);
+        model.apply([delete(&objects[2])], 2);
+        assert_eq!(sizes(&model), [1, 2, 1, 1]);
+        model.apply(objects.iter().map(delete), 3);
+        assert_eq!(sizes(&model), [0; 4]);
+    }
+
+    #[test]
+    fn a_relist_drops_what_it_does_not_tell() {
+        let mut model = Model::new(Kinds::none());
+        let (a, b) = (slice("a", "db", &["10.0.0.1"]), slice("b", "db", &["10.0.0.2"]));
+        model.apply([&a, &b, &service(Target::Endpoints)].map(|it| Event::Apply(it.clone())), 1);
+        let kind = Kind::EndpointSlice;
+        model.apply([Event::RelistBegin(kind), Event::Apply(b)], 2);
+        assert_eq!(sizes(&model)[..2], [1, 2], "nothing goes before the end");
+        model.apply([Event::RelistEnd(kind)], 3);
+        assert_eq!(sizes(&model)[..2], [1, 1]);
+        assert_eq!(model.slices.stale().len(), 0);
+    }
+}

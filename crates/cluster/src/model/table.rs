@@ -56,6 +56,20 @@ impl<T: Value> Table<T> {
             .find_map(|slot| look(&slot.value))
     }
 
+    /// Shows `look` every value with this hash.
+    pub(crate) fn each(&self, place: u64, mut look: impl FnMut(&T)) {
+        let _: Option<()> = self.find(place, |value| {
+            look(value);
+            None
+        });
+    }
+
+    /// How many values there are.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.0.load().len()).sum()
+    }
+
     /// Makes the changes visible, part by part: each part is copied once however many changes it
     /// has. Of one value there must be one change at most.
     pub(crate) fn publish(&self, mut edits: Vec<Edit<T>>) {
