@@ -26,6 +26,7 @@ mod objects;
 mod path;
 mod selector;
 mod view;
+pub mod watch;
 
 pub use answer::Found;
 pub use cluster::Cluster;
