@@ -1,1 +1,39 @@
-//! Kubernetes: watch, model, names, records. Only watch/ does I/O.
+//! A Kubernetes cluster as names and records.
+//!
+//! **What this is.** The way from the API server to answers: a source ([`watch`] or [`manifests`])
+//! tells [`Event`]s, the [`Model`] keeps what they say, and [`Cluster::answer`] finds the records for
+//! a question as one `kubernetes` directive wants to see them ([`View`]).
+//!
+//! ```text
+//! API server ─ watch ──┐
+//!                      ├─ Event ─ Model::apply ─ Cluster ─ Cluster::answer ─ records
+//! files ─ manifests ───┘         (one writer)  (any number of readers)
+//! ```
+//!
+//! **What this is not.** No plugin and no API client for anything else. Only `watch` does I/O;
+//! everything else is a pure function of what it is given, time included.
+//!
+//! **Where to start reading.** [`Cluster::answer`] for what is answered, [`Model::apply`] for how
+//! changes come in.
+#![forbid(unsafe_code)]
+
+mod address;
+mod answer;
+mod cluster;
+pub mod manifests;
+mod model;
+mod objects;
+mod path;
+mod selector;
+mod view;
+pub mod watch;
+
+pub use answer::Found;
+pub use cluster::Cluster;
+pub use model::{Changes, Model};
+pub use objects::{
+    Document, Endpoint, EndpointSlice, Event, Key, Kind, Kinds, Namespace, Object, Odd, Pod, Port,
+    Service, Target,
+};
+pub use selector::{BadSelector, Selector};
+pub use view::{BadOptions, Options, Pods, View};

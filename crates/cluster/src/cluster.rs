@@ -1,0 +1,105 @@
+//! What readers see of a cluster.
+
+use crate::address::Address;
+use crate::model::Label;
+use crate::model::entry::Entry;
+use crate::model::pod::PackedPod;
+use crate::model::table::Table;
+use crate::objects::{Kind, Kinds};
+use foldhash::quality::RandomState;
+use std::hash::{BuildHasher, Hash};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+
+/// The names and addresses of a cluster, as they are now.
+///
+/// Shared by the one [`crate::Model`] that changes it and by any number of readers. A look-up
+/// takes no lock and allocates nothing; it may see one change of the cluster and not yet another,
+/// but never half of a service.
+pub struct Cluster {
+    /// Seeded: the names are chosen by whoever may create a service.
+    hasher: RandomState,
+    pub(crate) entries: Table<Arc<Entry>>,
+    /// The places of the entries that an address leads back to.
+    pub(crate) addresses: Table<u64>,
+    pub(crate) namespaces: Table<Label>,
+    pub(crate) pods: Table<PackedPod>,
+    serial: AtomicU32,
+    listed: AtomicU8,
+    awaited: Kinds,
+}
+
+impl Cluster {
+    pub(crate) fn new(awaited: Kinds) -> Self {
+        Self {
+            hasher: RandomState::default(),
+            entries: Table::new(),
+            addresses: Table::new(),
+            namespaces: Table::new(),
+            pods: Table::new(),
+            serial: AtomicU32::new(0),
+            listed: AtomicU8::new(0),
+            awaited,
+        }
+    }
+
+    /// Whether every kind that is awaited has been listed once. Stays true: what is known is
+    /// answered from however long the API server is away.
+    pub fn is_synced(&self) -> bool {
+        Kinds::from_bits(self.listed.load(Ordering::Acquire)).has_all(self.awaited)
+    }
+
+    /// Whether `kind` has been listed once.
+    pub fn is_listed(&self, kind: Kind) -> bool {
+        Kinds::from_bits(self.listed.load(Ordering::Acquire)).has(kind)
+    }
+
+    /// The SOA serial: Unix time of the last change of a service's records; zero before the first.
+    pub fn serial(&self) -> u32 {
+        self.serial.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_listed(&self, kind: Kind) {
+        // Release: who sees this bit sees the objects that were listed.
+        self.listed.fetch_or(Kinds::none().with(kind).bits(), Ordering::Release);
+    }
+
+    /// A clock that is set back does not take the serial with it.
+    pub(crate) fn move_serial(&self, now: u32) {
+        self.serial.fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// The hash of a key in these tables.
+    #[inline]
+    pub(crate) fn place(&self, key: impl Hash) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    /// What `look` makes of the service with this key: the labels of service and namespace in
+    /// wire form and lower case.
+    #[inline]
+    pub(crate) fn entry<R>(&self, key: &[u8], mut look: impl FnMut(&Entry) -> R) -> Option<R> {
+        self.entries.find(self.place(key), |entry| (entry.key() == key).then(|| look(entry)))
+    }
+
+    /// Shows `look` every entry that may have this address.
+    pub(crate) fn each_holder(&self, address: Address, mut look: impl FnMut(&Entry)) {
+        self.addresses.each(self.place(address), |&place| {
+            self.entries.each(place, |entry| look(entry));
+        });
+    }
+
+    /// Whether there is a namespace with this label in lower case.
+    pub(crate) fn has_namespace(&self, label: &[u8]) -> bool {
+        let is_it = |known: &Label| (**known == *label).then_some(());
+        self.namespaces.find(self.place(label), is_it).is_some()
+    }
+
+    /// Whether a pod of the namespace has this address.
+    pub(crate) fn has_pod(&self, namespace: &[u8], address: Address) -> bool {
+        let is_it = |pod: &PackedPod| {
+            (pod.address() == address && pod.namespace() == namespace).then_some(())
+        };
+        self.pods.find(self.place(address), is_it).is_some()
+    }
+}

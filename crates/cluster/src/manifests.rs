@@ -1,0 +1,275 @@
+//! A cluster out of manifest files, for servers that have no API server to ask.
+//!
+//! **What this is.** [`Manifests`] reads YAML and JSON as `kubectl apply` does: several documents
+//! in a file, `List` kinds, kinds that do not matter here ignored. It tells what it holds as a
+//! relist, so that the model finds out what has changed.
+//!
+//! **What this is not.** It opens no file and watches no directory.
+
+use crate::objects::{Document, Event, Key, Kind, Object};
+use crate::selector::Selector;
+use serde_json::Value;
+use serde_saphyr::Spanned;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+/// A file as it was read.
+#[derive(Clone, Copy, Debug)]
+pub struct File<'a> {
+    /// What it is called in mistakes; a file keeps its last good objects under this name.
+    pub path: &'a str,
+    /// All of its content.
+    pub text: &'a str,
+}
+
+/// Something in a file that could not be used.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mistake {
+    /// The file.
+    pub path: String,
+    /// The line, from 1; 0 if it is not known.
+    pub line: u64,
+    /// What is wrong.
+    pub reason: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.path, self.line, self.reason)
+    }
+}
+
+/// The objects of a set of manifest files.
+#[derive(Debug, Default)]
+pub struct Manifests {
+    /// `labels`: for services, slices and pods.
+    labels: Selector,
+    /// `namespace_labels`.
+    namespace_labels: Selector,
+    files: BTreeMap<String, Vec<Placed>>,
+}
+
+/// An object and the line of its document.
+#[derive(Clone, Debug)]
+struct Placed {
+    object: Object,
+    line: u64,
+}
+
+impl Manifests {
+    /// No files yet. Only objects that the selectors select will be taken.
+    pub fn new(labels: Selector, namespace_labels: Selector) -> Self {
+        Self { labels, namespace_labels, files: BTreeMap::new() }
+    }
+
+    /// Becomes the content of `files`, as far as it can be used.
+    ///
+    /// A file with a mistake keeps the objects that it had when it was good; one that never was
+    /// gives those of its objects that can be read. Of objects with one key the first counts.
+    pub fn read(&mut self, files: &[File<'_>]) -> Vec<Mistake> {
+        let mut mistakes = Vec::new();
+        let mut last_good = std::mem::take(&mut self.files);
+        for file in files {
+            let before = mistakes.len();
+            let objects = self.read_file(*file, &mut mistakes);
+            let kept = last_good.remove(file.path).filter(|_| mistakes.len() > before);
+            self.files.insert(file.path.to_owned(), kept.unwrap_or(objects));
+        }
+        mistakes.extend(self.repeated());
+        mistakes
+    }
+
+    /// Everything that is held, as one relist of each kind.
+    pub fn events(&self) -> Vec<Event> {
+        let mut first: HashMap<Key, &Object> = HashMap::new();
+        for placed in self.files.values().flatten() {
+            first.entry(placed.object.key()).or_insert(&placed.object);
+        }
+        let objects = first.into_values().map(|object| Event::Apply(object.clone()));
+        let begin = Kind::ALL.into_iter().map(Event::RelistBegin);
+        begin.chain(objects).chain(Kind::ALL.into_iter().map(Event::RelistEnd)).collect()
+    }
+
+    fn read_file(&self, file: File<'_>, mistakes: &mut Vec<Mistake>) -> Vec<Placed> {
+        let mut mistake = |line, reason| {
+            mistakes.push(Mistake { path: file.path.to_owned(), line, reason });
+        };
+        let documents = match serde_saphyr::from_multiple::<Spanned<Value>>(file.text) {
+            Ok(documents) => documents,
+            Err(error) => {
+                let line = error.location().map_or(0, |location| location.line());
+                mistake(line, error.without_snippet().to_string());
+                return Vec::new();
+            }
+        };
+        let mut objects = Vec::new();
+        for document in documents {
+            let line = document.referenced.line();
+            for value in items(document.value) {
+                match self.object(value) {
+                    Ok(object) => objects.extend(object.map(|object| Placed { object, line })),
+                    Err(reason) => mistake(line, reason),
+                }
+            }
+        }
+        objects
+    }
+
+    /// The object of a document, if it is one that matters.
+    fn object(&self, mut document: Value) -> Result<Option<Object>, String> {
+        let Some(kind) = kind_of(&document) else { return Ok(None) };
+        let selector = match kind {
+            Kind::Namespace => &self.namespace_labels,
+            Kind::Service | Kind::EndpointSlice | Kind::Pod => &self.labels,
+        };
+        let labels = document.pointer("/metadata/labels").and_then(Value::as_object);
+        let texts = labels
+            .into_iter()
+            .flatten()
+            .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+        if !selector.selects(&texts.collect()) {
+            return Ok(None);
+        }
+        let metadata = document.get_mut("metadata").and_then(Value::as_object_mut);
+        if let Some(metadata) = metadata.filter(|_| kind != Kind::Namespace) {
+            metadata.entry("namespace").or_insert_with(|| "default".into());
+        }
+        match Document::from_json(kind, &document.to_string()) {
+            Ok(document) => Ok(document.object),
+            Err(odd) => Err(format!("not a {} as expected: {odd}", kind.name())),
+        }
+    }
+
+    /// Objects whose key stands earlier too.
+    fn repeated(&self) -> Vec<Mistake> {
+        let mut first: HashMap<Key, (&str, u64)> = HashMap::new();
+        let mut mistakes = Vec::new();
+        for (path, placed) in &self.files {
+            for Placed { object, line } in placed {
+                let (kind, key) = (object.key().kind.name(), object.key());
+                let name = format!("{kind} {}/{}", key.namespace, key.name);
+                let known = *first.entry(key).or_insert((path, *line));
+                if known != (path.as_str(), *line) {
+                    let (known_path, known_line) = known;
+                    let reason = format!("{name} stands in {known_path}:{known_line} already");
+                    mistakes.push(Mistake { path: path.clone(), line: *line, reason });
+                }
+            }
+        }
+        mistakes
+    }
+}
+
+/// The objects of a document: its items if it is a list.
+fn items(mut document: Value) -> Vec<Value> {
+    let is_list = document["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
+    match document.get_mut("items").filter(|_| is_list).map(Value::take) {
+        Some(Value::Array(items)) => items,
+        _ => vec![document],
+    }
+}
+
+/// Which kind that matters a document is of. Other groups have kinds of the same name.
+fn kind_of(document: &Value) -> Option<Kind> {
+    let version = document["apiVersion"].as_str()?;
+    let kind = document["kind"].as_str()?;
+    let kind = Kind::ALL.into_iter().find(|known| known.name() == kind)?;
+    let expected = if kind == Kind::EndpointSlice { "discovery.k8s.io/v1" } else { "v1" };
+    (version == expected).then_some(kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const TWO: &str = "\
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {team: a}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {clusterIP: 10.0.0.1, ports: [{port: 80}]}
+";
+
+    fn read(manifests: &mut Manifests, files: &[(&str, &str)]) -> Vec<String> {
+        let files: Vec<_> = files.iter().map(|&(path, text)| File { path, text }).collect();
+        manifests.read(&files).iter().map(Mistake::to_string).collect()
+    }
+
+    fn names(manifests: &Manifests) -> Vec<String> {
+        let applied = manifests.events().into_iter().filter_map(|event| match event {
+            Event::Apply(object) => Some(object.key()),
+            _ => None,
+        });
+        let mut names: Vec<_> = applied
+            .map(|key| format!("{} {}/{}", key.kind.name(), key.namespace, key.name))
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn documents_lists_and_other_kinds() {
+        let mut manifests = Manifests::default();
+        let list = r#"{"apiVersion": "v1", "kind": "List", "items": [
+            {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "db"}},
+            {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {"name": "other"}},
+            {"apiVersion": "apps/v1", "kind": "Deployment", "spec": 7}]}"#;
+        assert_eq!(
+            read(&mut manifests, &[("a.yaml", TWO), ("b.json", list), ("c.yaml", "")]),
+            [""; 0]
+        );
+        assert_eq!(
+            names(&manifests),
+            ["Namespace /shop", "Service default/db", "Service shop/web"]
+        );
+    }
+
+    #[test]
+    fn selectors_select() {
+        let selector = |text: &str| text.parse().unwrap();
+        let mut manifests = Manifests::new(selector("app=db"), selector("team=a"));
+        read(&mut manifests, &[("a.yaml", TWO)]);
+        assert_eq!(names(&manifests), ["Namespace /shop"]);
+    }
+
+    #[test]
+    fn a_broken_file_keeps_its_last_good_objects() {
+        let mut manifests = Manifests::default();
+        assert_eq!(read(&mut manifests, &[("a.yaml", TWO)]), [""; 0]);
+        let mistakes = read(&mut manifests, &[("a.yaml", "kind: Service\nmetadata: {name: [\n")]);
+        assert_eq!(mistakes.len(), 1);
+        assert!(mistakes[0].starts_with("a.yaml:"), "{mistakes:?}");
+        let odd = TWO.replace("name: web", "name: we.b");
+        let mistakes = read(&mut manifests, &[("a.yaml", &odd)]);
+        assert_eq!(
+            mistakes,
+            ["a.yaml:5: not a Service as expected: `metadata.name` \"we.b\" is no DNS label"]
+        );
+        assert_eq!(names(&manifests), ["Namespace /shop", "Service shop/web"]);
+        assert_eq!(read(&mut manifests, &[]), [""; 0]);
+        assert_eq!(names(&manifests), [""; 0]);
+    }
+
+    #[test]
+    fn of_two_objects_with_one_key_the_first_counts() {
+        let mut manifests = Manifests::default();
+        let other = TWO.replace("10.0.0.1", "10.0.0.2");
+        let mistakes = read(&mut manifests, &[("b.yaml", &other), ("a.yaml", TWO)]);
+        assert_eq!(mistakes[1], "b.yaml:5: Service shop/web stands in a.yaml:5 already");
+        let text = format!("{:?}", manifests.events());
+        assert!(text.contains("10.0.0.1") && !text.contains("10.0.0.2"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_a_panic(text in ".{0,80}", yaml in "[a-z:{}\\[\\] \n*&|>'\"#-]{0,80}") {
+            let mut manifests = Manifests::default();
+            let files = [File { path: "a", text: &text }, File { path: "b", text: &yaml }];
+            manifests.read(&files);
+        }
+    }
+}

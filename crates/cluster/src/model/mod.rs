@@ -1,0 +1,500 @@
+//! The writer: takes events and keeps what readers look into.
+//!
+//! **What this is.** [`Model`] is pure bookkeeping. It holds every object in its packed form, finds
+//! out which names a batch of events has changed and publishes those. One writer owns it; the
+//! readers have the [`Cluster`].
+//!
+//! **What this is not.** It asks no API server and reads no clock.
+//!
+//! **Where to start reading.** [`Model::apply`]; then [`entry`] and [`slice`] for what is stored
+//! and [`table`] for how it is published.
+
+pub(crate) mod entry;
+mod holdings;
+pub(crate) mod packed;
+pub(crate) mod pod;
+pub(crate) mod slice;
+pub(crate) mod table;
+
+use crate::address::Address;
+use crate::cluster::Cluster;
+use crate::objects::{EndpointSlice, Event, Key, Kind, Kinds, Object, Service};
+use entry::{Entry, PackedService, ServiceKind};
+use holdings::{Holdings, Keyed};
+use jiff::Timestamp;
+use pod::PackedPod;
+use slice::PackedSlice;
+use std::sync::Arc;
+use table::{Edit, Value};
+
+/// All that is known of a cluster, and the way to change it.
+pub struct Model {
+    cluster: Arc<Cluster>,
+    entries: Holdings<Arc<Entry>>,
+    slices: Holdings<PackedSlice>,
+    namespaces: Holdings<Label>,
+    pods: Holdings<PackedPod>,
+    pending: Pending,
+}
+
+/// What a batch of events has touched; whether it has changed is seen when it is published.
+#[derive(Default)]
+struct Pending {
+    entries: Vec<Box<[u8]>>,
+    namespaces: Vec<Label>,
+    pods: Vec<PackedPod>,
+    listed: Vec<Kind>,
+    triggered: Vec<(Box<[u8]>, Timestamp)>,
+}
+
+/// What a batch of events has changed for readers.
+#[derive(Debug, Default, PartialEq)]
+pub struct Changes {
+    /// Services whose records are different now; with any of them the serial moves.
+    pub services: usize,
+    /// Namespaces that came or went.
+    pub namespaces: usize,
+    /// Pods that came or went.
+    pub pods: usize,
+    /// When the changes of headless services that are visible now were triggered; for
+    /// `coredns_kubernetes_dns_programming_duration_seconds`, which CoreDNS measures for these
+    /// alone: nothing else knows its trigger time.
+    pub triggered: Vec<Timestamp>,
+}
+
+/// A namespace's label in lower case.
+pub(crate) type Label = Arc<[u8]>;
+
+impl Model {
+    /// A cluster of which nothing is known. It is synced when each of `awaited` has been listed.
+    pub fn new(awaited: Kinds) -> Self {
+        Self {
+            cluster: Arc::new(Cluster::new(awaited)),
+            entries: Holdings::new(),
+            slices: Holdings::new(),
+            namespaces: Holdings::new(),
+            pods: Holdings::new(),
+            pending: Pending::default(),
+        }
+    }
+
+    /// What readers look into.
+    pub fn cluster(&self) -> &Arc<Cluster> {
+        &self.cluster
+    }
+
+    /// Takes a batch of events and publishes what it has changed. `now` is Unix time in seconds,
+    /// the serial of a change.
+    ///
+    /// The larger the batch, the less is copied; a service changes in one step however many of
+    /// its objects are in the batch.
+    pub fn apply(&mut self, events: impl IntoIterator<Item = Event>, now: u32) -> Changes {
+        for event in events {
+            match event {
+                Event::Apply(object) => self.put(object),
+                Event::Delete(key) => self.delete(&key),
+                Event::RelistBegin(kind) => self.begin(kind),
+                Event::RelistEnd(kind) => self.end(kind),
+            }
+        }
+        self.publish(now)
+    }
+
+    fn put(&mut self, object: Object) {
+        match object {
+            Object::Service(service) => self.put_service(&service),
+            Object::EndpointSlice(slice) => self.put_slice(&slice),
+            Object::Namespace(namespace) => {
+                let label: Label = namespace.name.to_ascii_lowercase().into_bytes().into();
+                if self.namespaces.put(label.clone()).is_none() {
+                    self.pending.namespaces.push(label.clone());
+                }
+                self.namespaces.mark(label.identity());
+            }
+            Object::Pod(pod) => {
+                let pod = PackedPod::new(&pod);
+                let old = self.pods.put(pod.clone());
+                self.pods.mark(pod.identity());
+                if old.as_ref() != Some(&pod) {
+                    self.pending.pods.extend(old);
+                    self.pending.pods.push(pod);
+                }
+            }
+        }
+    }
+
+    fn put_service(&mut self, service: &Service) {
+        let key = entry_key(service.name.as_bytes(), service.namespace.as_bytes());
+        let packed = PackedService::new(service);
+        self.change_entry(&key, |entry| {
+            (entry.service() != Some(&packed)).then(|| entry.with_service(Some(packed)))
+        });
+        self.entries.mark((&key, &[]));
+    }
+
+    fn put_slice(&mut self, slice: &EndpointSlice) {
+        let packed = PackedSlice::new(slice);
+        let old = self.slices.put(packed.clone());
+        self.slices.mark(packed.identity());
+        if old.as_ref() == Some(&packed) {
+            return;
+        }
+        let key = slice_entry_key(&packed);
+        // The slice's label may have changed, and with it the service that it belongs to.
+        let moved = old.as_ref().filter(|old| slice_entry_key(old) != key);
+        if let Some(old) = moved {
+            self.change_entry(&slice_entry_key(old), |entry| {
+                Some(entry.with_slice(Some(old), None))
+            });
+        }
+        self.change_entry(&key, |entry| Some(entry.with_slice(old.as_ref(), Some(&packed))));
+        if let Some(triggered) = slice.triggered {
+            self.pending.triggered.push((key, triggered));
+        }
+    }
+
+    fn delete(&mut self, key: &Key) {
+        let (namespace, name) = (key.namespace.to_ascii_lowercase(), key.name.to_ascii_lowercase());
+        let by_name = (namespace.as_bytes(), name.as_bytes());
+        match key.kind {
+            Kind::Service => self.drop_service(&entry_key(by_name.1, by_name.0)),
+            Kind::EndpointSlice => self.drop_slice(by_name),
+            Kind::Namespace => self.pending.namespaces.extend(self.namespaces.remove(by_name)),
+            Kind::Pod => self.pending.pods.extend(self.pods.remove(by_name)),
+        }
+    }
+
+    fn drop_service(&mut self, key: &[u8]) {
+        self.change_entry(key, |entry| entry.service().is_some().then(|| entry.with_service(None)));
+    }
+
+    fn drop_slice(&mut self, key: (&[u8], &[u8])) {
+        let Some(old) = self.slices.remove(key) else { return };
+        self.change_entry(&slice_entry_key(&old), |entry| Some(entry.with_slice(Some(&old), None)));
+    }
+
+    /// Replaces an entry by what `change` makes of it, if it makes something.
+    fn change_entry(&mut self, key: &[u8], change: impl FnOnce(&Entry) -> Option<Entry>) {
+        let changed = match self.entries.find((key, &[])) {
+            Some(entry) => change(entry),
+            None => change(&Entry::empty(key)),
+        };
+        let Some(changed) = changed else { return };
+        if changed.is_empty() {
+            self.entries.remove((key, &[]));
+        } else {
+            self.entries.put(Arc::new(changed));
+        }
+        self.pending.entries.push(key.into());
+    }
+
+    fn begin(&mut self, kind: Kind) {
+        match kind {
+            Kind::Namespace => self.namespaces.begin(),
+            Kind::Service => self.entries.begin(),
+            Kind::EndpointSlice => self.slices.begin(),
+            Kind::Pod => self.pods.begin(),
+        }
+    }
+
+    /// Drops what the relist has not told.
+    fn end(&mut self, kind: Kind) {
+        match kind {
+            Kind::Namespace => {
+                for label in self.namespaces.stale() {
+                    self.pending.namespaces.extend(self.namespaces.remove(label.identity()));
+                }
+            }
+            Kind::Service => {
+                for entry in self.entries.stale() {
+                    self.drop_service(entry.key());
+                }
+            }
+            Kind::EndpointSlice => {
+                for slice in self.slices.stale() {
+                    self.drop_slice(slice.identity());
+                }
+            }
+            Kind::Pod => {
+                for pod in self.pods.stale() {
+                    self.pending.pods.extend(self.pods.remove(pod.identity()));
+                }
+            }
+        }
+        self.pending.listed.push(kind);
+    }
+
+    fn publish(&mut self, now: u32) -> Changes {
+        let mut pending = std::mem::take(&mut self.pending);
+        let namespaces = self.publish_namespaces(&mut pending.namespaces);
+        let pods = self.publish_pods(&mut pending.pods);
+        let services = self.publish_entries(&mut pending.entries);
+        let was_synced = self.cluster.is_synced();
+        for kind in pending.listed {
+            self.cluster.set_listed(kind);
+        }
+        if services > 0 || !was_synced && self.cluster.is_synced() {
+            self.cluster.move_serial(now);
+        }
+        let is_headless = |key: &[u8]| {
+            let service = self.entries.find((key, &[])).and_then(|entry| entry.service());
+            service.is_some_and(|service| service.kind() == ServiceKind::Headless)
+        };
+        let triggered = pending.triggered.into_iter().filter(|(key, _)| is_headless(key));
+        Changes { services, namespaces, pods, triggered: triggered.map(|(_, at)| at).collect() }
+    }
+
+    fn publish_namespaces(&self, touched: &mut Vec<Label>) -> usize {
+        touched.sort_unstable();
+        touched.dedup();
+        let edit = |label: Label| Edit {
+            place: self.cluster.place(&*label),
+            stays: self.namespaces.find(label.identity()).is_some(),
+            value: label,
+        };
+        let edits: Vec<_> = touched.drain(..).map(edit).collect();
+        let count = edits.len();
+        self.cluster.namespaces.publish(edits);
+        count
+    }
+
+    fn publish_pods(&self, touched: &mut Vec<PackedPod>) -> usize {
+        touched.sort_unstable();
+        touched.dedup();
+        let edit = |pod: PackedPod| Edit {
+            place: self.cluster.place(pod.address()),
+            stays: self.pods.find(pod.identity()) == Some(&pod),
+            value: pod,
+        };
+        let edits: Vec<_> = touched.drain(..).map(edit).collect();
+        let count = edits.len();
+        self.cluster.pods.publish(edits);
+        count
+    }
+
+    fn publish_entries(&self, touched: &mut Vec<Box<[u8]>>) -> usize {
+        touched.sort_unstable();
+        touched.dedup();
+        let (mut entries, mut addresses) = (Vec::new(), Vec::new());
+        for key in touched.drain(..) {
+            let place = self.cluster.place(&*key);
+            let old =
+                self.cluster.entries.find(place, |old| (old.key() == &*key).then(|| old.clone()));
+            let new = self.entries.find((&key, &[]));
+            if old.as_ref() == new {
+                continue;
+            }
+            self.move_addresses(place, old.as_deref(), new.map(|new| &**new), &mut addresses);
+            let stays = new.is_some();
+            entries.extend(new.cloned().or(old).map(|value| Edit { place, value, stays }));
+        }
+        let count = entries.len();
+        self.cluster.entries.publish(entries);
+        self.cluster.addresses.publish(addresses);
+        count
+    }
+
+    /// Makes each address of `new` lead to the entry at `place`, and no other of `old`.
+    fn move_addresses(
+        &self,
+        place: u64,
+        old: Option<&Entry>,
+        new: Option<&Entry>,
+        edits: &mut Vec<Edit<u64>>,
+    ) {
+        let old = old.map(Entry::addresses).unwrap_or_default();
+        let new = new.map(Entry::addresses).unwrap_or_default();
+        let edit = |address: &Address, stays| Edit {
+            place: self.cluster.place(address),
+            value: place,
+            stays,
+        };
+        let without = |all: &[Address], other: &[Address]| -> Vec<Address> {
+            all.iter().filter(|it| other.binary_search(it).is_err()).copied().collect()
+        };
+        edits.extend(without(&old, &new).iter().map(|address| edit(address, false)));
+        edits.extend(without(&new, &old).iter().map(|address| edit(address, true)));
+    }
+}
+
+/// The key of a service's entry: its label and its namespace's as they stand in a name.
+fn entry_key(service: &[u8], namespace: &[u8]) -> Box<[u8]> {
+    let mut key = Vec::with_capacity(2 + service.len() + namespace.len());
+    for label in [service, namespace] {
+        key.push(label.len() as u8);
+        key.extend(label.iter().map(u8::to_ascii_lowercase));
+    }
+    key.into()
+}
+
+fn slice_entry_key(slice: &PackedSlice) -> Box<[u8]> {
+    entry_key(slice.service(), slice.namespace())
+}
+
+impl Keyed for Arc<Entry> {
+    fn identity(&self) -> (&[u8], &[u8]) {
+        (self.key(), &[])
+    }
+}
+
+impl Keyed for PackedSlice {
+    fn identity(&self) -> (&[u8], &[u8]) {
+        (self.namespace(), self.name())
+    }
+}
+
+impl Keyed for PackedPod {
+    fn identity(&self) -> (&[u8], &[u8]) {
+        (self.namespace(), self.name())
+    }
+}
+
+impl Keyed for Label {
+    fn identity(&self) -> (&[u8], &[u8]) {
+        (&[], self)
+    }
+}
+
+impl Value for Label {
+    fn is_same(&self, other: &Self) -> bool {
+        self == other
+    }
+}
+
+/// Where an address leads: the place of an entry.
+impl Value for u64 {
+    fn is_same(&self, other: &Self) -> bool {
+        self == other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::objects::{Endpoint, Namespace, Pod, Port, Target};
+    use std::net::IpAddr;
+
+    fn service(target: Target) -> Object {
+        let port = Port { name: "p".into(), protocol: "TCP".into(), number: Some(1) };
+        Object::Service(Service {
+            namespace: "shop".into(),
+            name: "db".into(),
+            target,
+            ports: vec![port],
+        })
+    }
+
+    fn slice(name: &str, service: &str, addresses: &[&str]) -> Object {
+        let endpoint = |text: &&str| Endpoint {
+            addresses: vec![text.parse().unwrap()],
+            hostname: None,
+            pod: None,
+        };
+        Object::EndpointSlice(EndpointSlice {
+            namespace: "shop".into(),
+            name: name.into(),
+            service: service.into(),
+            endpoints: addresses.iter().map(endpoint).collect(),
+            ports: Vec::new(),
+            triggered: Some(Timestamp::UNIX_EPOCH),
+        })
+    }
+
+    fn delete(object: &Object) -> Event {
+        Event::Delete(object.key())
+    }
+
+    fn sizes(model: &Model) -> [usize; 4] {
+        let it = &model.cluster;
+        [it.entries.len(), it.addresses.len(), it.namespaces.len(), it.pods.len()]
+    }
+
+    #[test]
+    fn the_serial_moves_with_the_records_of_services_alone() {
+        let mut model = Model::new(Kinds::none());
+        let mut now = 100;
+        let mut moves = |event: Event| {
+            now += 1;
+            model.apply([event], now);
+            model.cluster().serial() == now
+        };
+        let db = service(Target::Endpoints);
+        assert!(moves(Event::Apply(db.clone())));
+        assert!(!moves(Event::Apply(db.clone())));
+        assert!(moves(Event::Apply(slice("a", "db", &["10.0.0.1", "10.0.0.2"]))));
+        assert!(!moves(Event::Apply(slice("a", "db", &["10.0.0.2", "10.0.0.1"]))));
+        assert!(moves(Event::Apply(slice("a", "db", &["10.0.0.1"]))));
+        assert!(moves(Event::Apply(slice("a", "other", &["10.0.0.1"]))));
+        assert!(moves(Event::Apply(service(Target::ClusterIps(vec![
+            "10.0.0.9".parse().unwrap()
+        ])))));
+        assert!(!moves(Event::Apply(Object::Namespace(Namespace { name: "shop".into() }))));
+        let address: IpAddr = "10.0.0.1".parse().unwrap();
+        let pod = Object::Pod(Pod { namespace: "shop".into(), name: "p".into(), address });
+        assert!(!moves(Event::Apply(pod)));
+        assert!(!moves(Event::RelistBegin(Kind::Service)));
+        assert!(moves(Event::RelistEnd(Kind::Service)));
+        assert!(!moves(delete(&db)));
+    }
+
+    #[test]
+    fn a_change_that_is_taken_back_within_a_batch_is_none() {
+        let mut model = Model::new(Kinds::none());
+        model.apply([Event::Apply(service(Target::Endpoints))], 1);
+        let there_and_back = [Target::Name("a.b".into()), Target::Endpoints].map(service);
+        let changes = model.apply(there_and_back.map(Event::Apply), 2);
+        assert_eq!((changes.services, model.cluster().serial()), (0, 1));
+    }
+
+    #[test]
+    fn the_clock_may_go_back() {
+        let mut model = Model::new(Kinds::none());
+        model.apply([Event::Apply(service(Target::Endpoints))], 9);
+        model.apply([Event::Apply(slice("a", "db", &["10.0.0.1"]))], 4);
+        assert_eq!(model.cluster().serial(), 9);
+    }
+
+    #[test]
+    fn triggers_are_those_of_headless_services_that_changed() {
+        let mut model = Model::new(Kinds::none());
+        let mut triggered = |events: &[Object]| {
+            model.apply(events.iter().cloned().map(Event::Apply), 1).triggered.len()
+        };
+        assert_eq!(triggered(&[slice("a", "db", &["10.0.0.1"])]), 0);
+        assert_eq!(triggered(&[service(Target::Endpoints), slice("a", "db", &["10.0.0.2"])]), 1);
+        assert_eq!(triggered(&[slice("a", "db", &["10.0.0.2"])]), 0);
+        assert_eq!(triggered(&[service(Target::ClusterIps(vec![])), slice("a", "db", &[])]), 0);
+    }
+
+    #[test]
+    fn nothing_is_left_of_what_is_gone() {
+        let mut model = Model::new(Kinds::none());
+        let address: IpAddr = "10.0.0.1".parse().unwrap();
+        let objects = [
+            Object::Namespace(Namespace { name: "shop".into() }),
+            service(Target::ClusterIps(vec![address])),
+            slice("a", "db", &["10.0.0.1", "10.0.0.2"]),
+            slice("b", "db", &["10.0.0.2"]),
+            Object::Pod(Pod { namespace: "shop".into(), name: "p".into(), address }),
+        ];
+        model.apply(objects.iter().cloned().map(Event::Apply), 1);
+        assert_eq!(sizes(&model), [1, 2, 1, 1]);
+        model.apply([delete(&objects[2])], 2);
+        assert_eq!(sizes(&model), [1, 2, 1, 1]);
+        model.apply(objects.iter().map(delete), 3);
+        assert_eq!(sizes(&model), [0; 4]);
+    }
+
+    #[test]
+    fn a_relist_drops_what_it_does_not_tell() {
+        let mut model = Model::new(Kinds::none());
+        let (a, b) = (slice("a", "db", &["10.0.0.1"]), slice("b", "db", &["10.0.0.2"]));
+        model.apply([&a, &b, &service(Target::Endpoints)].map(|it| Event::Apply(it.clone())), 1);
+        let kind = Kind::EndpointSlice;
+        model.apply([Event::RelistBegin(kind), Event::Apply(b)], 2);
+        assert_eq!(sizes(&model)[..2], [1, 2], "nothing goes before the end");
+        model.apply([Event::RelistEnd(kind)], 3);
+        assert_eq!(sizes(&model)[..2], [1, 1]);
+        assert_eq!(model.slices.stale().len(), 0);
+    }
+}

@@ -1,0 +1,166 @@
+//! What readers look into: tables that change under them without making them wait.
+
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+
+/// How many parts a table has. A change copies one of them: 40 entries of 10,000.
+const SHARDS: usize = 256;
+
+/// A table in parts, each of which is replaced whole.
+///
+/// A part is an array sorted by hash: it has no spare room, is copied with one move of memory and
+/// searched in a few steps. Readers take no lock, allocate nothing and touch no counter that
+/// another core touches as well.
+pub(crate) struct Table<T> {
+    shards: Box<[Shard<T>]>,
+}
+
+struct Shard<T>(ArcSwap<Box<[Slot<T>]>>);
+
+#[derive(Clone)]
+struct Slot<T> {
+    place: u64,
+    value: T,
+}
+
+/// What a table holds.
+pub(crate) trait Value: Clone {
+    /// Whether two values of one hash stand for the same thing, so that one replaces the other.
+    fn is_same(&self, other: &Self) -> bool;
+}
+
+/// A change of a table.
+pub(crate) struct Edit<T> {
+    /// The hash of the value's key.
+    pub(crate) place: u64,
+    /// The new value, or one that stands for what goes.
+    pub(crate) value: T,
+    /// Whether there is a new value.
+    pub(crate) stays: bool,
+}
+
+impl<T: Value> Table<T> {
+    pub(crate) fn new() -> Self {
+        let shards = (0..SHARDS).map(|_| Shard(ArcSwap::from_pointee(Box::default()))).collect();
+        Self { shards }
+    }
+
+    /// What `look` makes of the first value with this hash that it makes something of.
+    #[inline]
+    pub(crate) fn find<R>(&self, place: u64, mut look: impl FnMut(&T) -> Option<R>) -> Option<R> {
+        let slots = self.shards[shard_of(place)].0.load();
+        let begin = slots.partition_point(|slot| slot.place < place);
+        slots[begin..]
+            .iter()
+            .take_while(|slot| slot.place == place)
+            .find_map(|slot| look(&slot.value))
+    }
+
+    /// Shows `look` every value with this hash.
+    pub(crate) fn each(&self, place: u64, mut look: impl FnMut(&T)) {
+        let _: Option<()> = self.find(place, |value| {
+            look(value);
+            None
+        });
+    }
+
+    /// How many values there are.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.0.load().len()).sum()
+    }
+
+    /// Makes the changes visible, part by part: each part is copied once however many changes it
+    /// has. Of one value there must be one change at most.
+    pub(crate) fn publish(&self, mut edits: Vec<Edit<T>>) {
+        edits.sort_unstable_by_key(|edit| shard_of(edit.place));
+        let same_shard = |a: &Edit<T>, b: &Edit<T>| shard_of(a.place) == shard_of(b.place);
+        for group in edits.chunk_by(same_shard) {
+            let shard = &self.shards[shard_of(group[0].place)].0;
+            shard.store(Arc::new(edited(&shard.load(), group)));
+        }
+    }
+}
+
+fn edited<T: Value>(old: &[Slot<T>], edits: &[Edit<T>]) -> Box<[Slot<T>]> {
+    let mut dropped = vec![false; old.len()];
+    for edit in edits {
+        let begin = old.partition_point(|slot| slot.place < edit.place);
+        let same = old[begin..]
+            .iter()
+            .take_while(|slot| slot.place == edit.place)
+            .position(|slot| slot.value.is_same(&edit.value));
+        if let Some(found) = same {
+            dropped[begin + found] = true;
+        }
+    }
+    let kept = old.iter().zip(&dropped).filter(|(_, dropped)| !**dropped).map(|(slot, _)| slot);
+    let new = edits.iter().filter(|edit| edit.stays);
+    let mut slots = Vec::with_capacity(kept.clone().count() + new.clone().count());
+    slots.extend(kept.cloned());
+    slots.extend(new.map(|edit| Slot { place: edit.place, value: edit.value.clone() }));
+    // Runs that are in order already make this nearly linear.
+    slots.sort_by_key(|slot| slot.place);
+    slots.into_boxed_slice()
+}
+
+fn shard_of(place: u64) -> usize {
+    place as usize % SHARDS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    impl Value for (u8, u8) {
+        fn is_same(&self, other: &Self) -> bool {
+            self.0 == other.0
+        }
+    }
+
+    fn all(table: &Table<(u8, u8)>, place: u64) -> Vec<(u8, u8)> {
+        let mut found = Vec::new();
+        let none: Option<()> = table.find(place, |value| {
+            found.push(*value);
+            None
+        });
+        assert!(none.is_none());
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn a_table_holds_what_was_put_last(
+            batches in prop::collection::vec(prop::collection::vec((0..3u64, 0..4u8, any::<u8>(), any::<bool>()), 0..20), 0..12),
+        ) {
+            let table = Table::new();
+            let mut model = BTreeSet::new();
+            for batch in batches {
+                let mut touched = BTreeSet::new();
+                let mut edits = Vec::new();
+                for (place, key, data, stays) in batch {
+                    // Equal hashes, the same part and another part.
+                    let place = [5, 5 + SHARDS as u64, 6][place as usize];
+                    if !touched.insert((place, key)) {
+                        continue;
+                    }
+                    model.retain(|&(at, (known, _))| (at, known) != (place, key));
+                    if stays {
+                        model.insert((place, (key, data)));
+                    }
+                    edits.push(Edit { place, value: (key, data), stays });
+                }
+                table.publish(edits);
+                for place in [5, 5 + SHARDS as u64, 6] {
+                    let mut found = all(&table, place);
+                    found.sort_unstable();
+                    let expected: Vec<_> =
+                        model.iter().filter(|(at, _)| *at == place).map(|(_, value)| *value).collect();
+                    prop_assert_eq!(found, expected);
+                }
+            }
+        }
+    }
+}

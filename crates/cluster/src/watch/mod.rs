@@ -1,0 +1,106 @@
+//! Keeping up with an API server.
+//!
+//! **What this is.** [`Watch`] lists and then watches the resources that answers are made of, with
+//! `kube` for connections and credentials and a list-and-watch engine of its own: it decodes one
+//! object at a time straight into the model, so that a list of any size costs the memory of one
+//! page, and a relist merges into what is there.
+//!
+//! **What this is not.** No general client: it reads four resources and writes nothing.
+//!
+//! **Where to start reading.** [`Watch::start`], then `resource`, the life of one resource:
+//!
+//! ```text
+//!          ┌──────────── failure: wait, list again ───────────┐
+//!          ▼                                                  │
+//!     list page by page ──── all pages ────► watch ── 410 ────┘
+//!                                            ▲   │
+//!                                            └───┘ end, or a failure and a wait:
+//!                                                  resume at the last version
+//! ```
+
+mod backoff;
+mod connect;
+mod failure;
+mod lines;
+mod request;
+mod resource;
+mod settings;
+mod shared;
+mod status;
+
+pub use connect::ConnectError;
+pub use failure::ErrorKind;
+pub use settings::{Server, Settings, Timing, TlsFiles};
+pub use status::{Counts, Status};
+
+use crate::cluster::Cluster;
+use crate::objects::{Kind, Kinds};
+use resource::Resource;
+use shared::Shared;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// A cluster that is being watched. Dropping it stops everything that it started; what is known
+/// stays with those who hold the [`Cluster`].
+///
+/// Directives whose [`Settings`] are equal can share one, across reloads too.
+pub struct Watch {
+    shared: Arc<Shared>,
+    synced: watch::Receiver<bool>,
+    _tasks: JoinSet<()>,
+}
+
+impl Watch {
+    /// Reads the credentials and starts to watch; requests are made on `runtime`.
+    ///
+    /// `programmed` is called for each change of a headless service that a watch has told, with
+    /// the time that passed from its cause until it was visible here: the observations of
+    /// `coredns_kubernetes_dns_programming_duration_seconds`.
+    ///
+    /// An API server that cannot be reached is no error, but credentials that cannot be read are.
+    pub fn start(
+        runtime: &Handle,
+        settings: Settings,
+        programmed: impl Fn(Duration) + Send + Sync + 'static,
+    ) -> Result<Self, ConnectError> {
+        let _context = runtime.enter();
+        let client = connect::client(&settings.server)?;
+        let (announce, synced) = watch::channel(false);
+        let shared = Arc::new(Shared::new(settings, client, announce, Box::new(programmed)));
+        let mut tasks = JoinSet::new();
+        let watched = shared.settings.kinds();
+        for kind in Kind::ALL.into_iter().filter(|kind| watched.has(*kind)) {
+            tasks.spawn_on(Resource::new(kind, shared.clone()).run(), runtime);
+        }
+        Ok(Self { shared, synced, _tasks: tasks })
+    }
+
+    /// What is known.
+    pub fn cluster(&self) -> &Arc<Cluster> {
+        &self.shared.cluster
+    }
+
+    /// What it was started with.
+    pub fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    /// How it gets on.
+    pub fn status(&self) -> &Status {
+        &self.shared.status
+    }
+
+    /// The kinds that are watched.
+    pub fn kinds(&self) -> Kinds {
+        self.shared.settings.kinds()
+    }
+
+    /// Waits until every watched kind has been listed once.
+    pub async fn synced(&self) {
+        // The sender lives as long as `self`.
+        let _ = self.synced.clone().wait_for(|synced| *synced).await;
+    }
+}

@@ -1,0 +1,196 @@
+//! Requests to the API server, and what its refusals mean.
+
+use super::connect::chain;
+use super::failure::{ErrorKind, Failure};
+use super::settings::Settings;
+use super::shared::Shared;
+use crate::objects::Kind;
+use http::header::{ACCEPT, RETRY_AFTER, USER_AGENT};
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use kube::client::Body;
+use serde::Deserialize;
+use std::time::Duration;
+use tokio::time::timeout;
+
+const AGENT: &str = concat!("rutter/", env!("CARGO_PKG_VERSION"));
+
+/// Objects asked for at once: what `kubectl` asks for.
+pub(super) const PAGE_LEN: usize = 500;
+/// The most octets of an error's body.
+const ERROR_MAX: usize = 64 << 10;
+
+/// What is asked for, without how.
+fn path(settings: &Settings, kind: Kind) -> String {
+    let selector = settings.selector(kind).to_string();
+    let mut path = match kind {
+        Kind::Namespace => "/api/v1/namespaces?",
+        Kind::Service => "/api/v1/services?",
+        Kind::EndpointSlice => "/apis/discovery.k8s.io/v1/endpointslices?",
+        Kind::Pod => "/api/v1/pods?",
+    }
+    .to_owned();
+    if !selector.is_empty() {
+        push_parameter(&mut path, "labelSelector", &selector);
+    }
+    if kind == Kind::Pod {
+        let live = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Unknown";
+        push_parameter(&mut path, "fieldSelector", live);
+    }
+    path
+}
+
+/// The path of a page; of the first if `token` is empty.
+pub(super) fn list_path(settings: &Settings, kind: Kind, token: &str) -> String {
+    let mut path = path(settings, kind);
+    push_parameter(&mut path, "limit", &PAGE_LEN.to_string());
+    if !token.is_empty() {
+        push_parameter(&mut path, "continue", token);
+    }
+    path
+}
+
+/// The path of a watch of what has changed since `version`, which the server shall end in time.
+pub(super) fn watch_path(
+    settings: &Settings,
+    kind: Kind,
+    version: &str,
+    lasts: Duration,
+) -> String {
+    let mut path = path(settings, kind);
+    push_parameter(&mut path, "watch", "true");
+    push_parameter(&mut path, "allowWatchBookmarks", "true");
+    push_parameter(&mut path, "timeoutSeconds", &lasts.as_secs().max(1).to_string());
+    push_parameter(&mut path, "resourceVersion", version);
+    path
+}
+
+impl Shared {
+    /// Asks the API server; anything but a success is a failure.
+    pub(super) async fn get(&self, path: &str) -> Result<Response<Body>, Failure> {
+        let request = Request::get(path).header(ACCEPT, "application/json");
+        let request = request
+            .header(USER_AGENT, AGENT)
+            .body(Body::empty())
+            .map_err(|error| Failure::new(ErrorKind::Malformed, error.to_string()))?;
+        let patience = self.settings.timing.silence_max;
+        let sent = timeout(patience, self.client().send(request)).await;
+        let response =
+            sent.map_err(|_| Failure::silence(patience))?.map_err(|error| broken(&error))?;
+        let code = response.status();
+        self.status.count_request(code.as_u16());
+        if code.is_success() {
+            return Ok(response);
+        }
+        let retry_after = retry_after(&response);
+        let body = read_body(response, ERROR_MAX, patience).await.ok().flatten();
+        let mut failure = status_failure(&body.unwrap_or_default(), Some(code));
+        failure.retry_after = retry_after;
+        Err(failure)
+    }
+}
+
+/// `v1` `Status`: what the API server says when it refuses.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Refusal {
+    code: Option<u16>,
+    message: Option<String>,
+}
+
+/// What a refusal means, with the code of the response or the one that it names itself.
+pub(super) fn status_failure(json: &[u8], code: Option<StatusCode>) -> Failure {
+    let refusal: Refusal = serde_json::from_slice(json).unwrap_or_default();
+    let named = refusal.code.and_then(|code| StatusCode::from_u16(code).ok());
+    let code = code.or(named).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let message = refusal.message.filter(|text| !text.is_empty());
+    Failure::status(code, message.unwrap_or_else(|| format!("the API server answered {code}")))
+}
+
+/// The seconds of `Retry-After`; API servers write no dates there.
+fn retry_after(response: &Response<Body>) -> Option<Duration> {
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+pub(super) fn broken(error: &(dyn std::error::Error + 'static)) -> Failure {
+    Failure::new(ErrorKind::Connection, chain(error))
+}
+
+/// The whole body; none if it has more than `max` octets. Each piece may take `patience`.
+pub(super) async fn read_body(
+    response: Response<Body>,
+    max: usize,
+    patience: Duration,
+) -> Result<Option<Vec<u8>>, Failure> {
+    let mut body = response.into_body();
+    let mut whole = Vec::new();
+    loop {
+        let frame = match timeout(patience, body.frame()).await {
+            Err(_) => return Err(Failure::silence(patience)),
+            Ok(None) => return Ok(Some(whole)),
+            Ok(Some(Err(error))) => return Err(broken(&error)),
+            Ok(Some(Ok(frame))) => frame,
+        };
+        let Ok(piece) = frame.into_data() else { continue };
+        if whole.len() + piece.len() > max {
+            return Ok(None);
+        }
+        whole.extend_from_slice(&piece);
+    }
+}
+
+/// Appends a parameter of a query, escaped (RFC 3986 §2.1).
+fn push_parameter(path: &mut String, name: &str, value: &str) {
+    if !path.ends_with('?') {
+        path.push('&');
+    }
+    path.push_str(name);
+    path.push('=');
+    for octet in value.bytes() {
+        if octet.is_ascii_alphanumeric() || b"-._~".contains(&octet) {
+            path.push(octet as char);
+        } else {
+            path.push_str(&format!("%{octet:02X}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_escaped() {
+        let mut path = "/api/v1/services?".to_owned();
+        push_parameter(&mut path, "labelSelector", "a in (b,c)");
+        push_parameter(&mut path, "limit", "500");
+        assert_eq!(path, "/api/v1/services?labelSelector=a%20in%20%28b%2Cc%29&limit=500");
+    }
+
+    #[test]
+    fn refusals_mean_something() {
+        let failure = |json: &str, code: Option<u16>| {
+            status_failure(json.as_bytes(), code.map(|code| StatusCode::from_u16(code).unwrap()))
+        };
+        let gone = failure(
+            r#"{"kind": "Status", "code": 410, "message": "too old resource version"}"#,
+            None,
+        );
+        assert_eq!(
+            (gone.kind, gone.to_string()),
+            (ErrorKind::Gone, "too old resource version".into())
+        );
+        let future = failure(
+            r#"{"code": 504, "message": "Timeout: Too large resource version: 9, current: 1"}"#,
+            None,
+        );
+        assert_eq!(future.kind, ErrorKind::Gone);
+        assert_eq!(
+            failure("gateway!", Some(502)).to_string(),
+            "the API server answered 502 Bad Gateway"
+        );
+        assert_eq!(failure("", None).kind, ErrorKind::Server);
+        assert_eq!(failure("{}", Some(401)).kind, ErrorKind::Unauthorized);
+    }
+}

@@ -1,0 +1,210 @@
+//! The order of events does not matter, only what there is in the end.
+
+use crate::common::{all_kinds, ask, options, view};
+use cluster::{
+    Cluster, Endpoint, EndpointSlice, Event, Key, Kind, Model, Namespace, Object, Options, Pod,
+    Pods, Port, Service, Target, View,
+};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Something that happens to the cluster or on the way from it.
+#[derive(Clone, Debug)]
+enum Step {
+    /// An object comes or changes.
+    Set(Object),
+    /// An object goes; nothing happens if it is not there.
+    Remove(Object),
+    /// An object comes or changes, but the event is lost.
+    SetUnseen(Object),
+    /// An object goes, but the event is lost.
+    RemoveUnseen(Object),
+    /// All events so far are told once more, as far as they are still true.
+    Repeat(Kind),
+    /// Everything of a kind is listed, which repairs what was lost.
+    Relist(Kind),
+    /// What was collected is applied.
+    Apply,
+}
+
+fn any_port() -> impl Strategy<Value = Port> {
+    (0..2usize, 0..2usize, prop::option::of(1..3u16)).prop_map(|(name, protocol, number)| Port {
+        name: ["", "p"][name].into(),
+        protocol: ["TCP", "UDP"][protocol].into(),
+        number,
+    })
+}
+
+fn any_address() -> impl Strategy<Value = std::net::IpAddr> {
+    (0..5usize).prop_map(|index| {
+        ["10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::1", "fd00::2"][index].parse().unwrap()
+    })
+}
+
+fn any_service() -> impl Strategy<Value = Object> {
+    let target = prop_oneof![
+        3 => prop::collection::vec(any_address(), 0..3).prop_map(Target::ClusterIps),
+        3 => Just(Target::Endpoints),
+        1 => Just(Target::Name("www.example.org".into())),
+    ];
+    let ports = prop::collection::vec(any_port(), 0..3);
+    ("[ab]", "[xy]", target, ports).prop_map(|(namespace, name, target, ports)| {
+        Object::Service(Service { namespace, name, target, ports })
+    })
+}
+
+fn any_slice() -> impl Strategy<Value = Object> {
+    let endpoint = (any_address(), prop::option::of("[hx]"), prop::option::of("[kx]"))
+        .prop_map(|(address, hostname, pod)| Endpoint { addresses: vec![address], hostname, pod });
+    let endpoints = prop::collection::vec(endpoint, 0..4);
+    let ports = prop::collection::vec(any_port(), 0..3);
+    ("[ab]", "[stu]", "[xy]", endpoints, ports).prop_map(
+        |(namespace, name, service, endpoints, ports)| {
+            Object::EndpointSlice(EndpointSlice {
+                namespace,
+                name,
+                service,
+                endpoints,
+                ports,
+                triggered: None,
+            })
+        },
+    )
+}
+
+fn any_object() -> impl Strategy<Value = Object> {
+    let pod = ("[ab]", "[pq]", any_address())
+        .prop_map(|(namespace, name, address)| Object::Pod(Pod { namespace, name, address }));
+    prop_oneof![
+        2 => "[ab]".prop_map(|name| Object::Namespace(Namespace { name })),
+        3 => any_service(),
+        4 => any_slice(),
+        2 => pod,
+    ]
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let kind = || (0..4usize).prop_map(|index| Kind::ALL[index]);
+    prop_oneof![
+        8 => any_object().prop_map(Step::Set),
+        4 => any_object().prop_map(Step::Remove),
+        1 => any_object().prop_map(Step::SetUnseen),
+        1 => any_object().prop_map(Step::RemoveUnseen),
+        1 => kind().prop_map(Step::Repeat),
+        1 => kind().prop_map(Step::Relist),
+        4 => Just(Step::Apply),
+    ]
+}
+
+/// What there is, and a model that is told of it.
+struct World {
+    model: Model,
+    objects: BTreeMap<Key, Object>,
+    events: Vec<Event>,
+}
+
+impl World {
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Set(object) => {
+                self.events.push(Event::Apply(object.clone()));
+                self.objects.insert(object.key(), object);
+            }
+            Step::Remove(object) => {
+                self.objects.remove(&object.key());
+                self.events.push(Event::Delete(object.key()));
+            }
+            Step::SetUnseen(object) => {
+                self.objects.insert(object.key(), object);
+            }
+            Step::RemoveUnseen(object) => {
+                self.objects.remove(&object.key());
+            }
+            Step::Repeat(kind) => self.tell(kind),
+            Step::Relist(kind) => {
+                self.events.push(Event::RelistBegin(kind));
+                self.tell(kind);
+                self.events.push(Event::RelistEnd(kind));
+            }
+            Step::Apply => {
+                self.model.apply(self.events.drain(..), 1);
+            }
+        }
+    }
+
+    fn tell(&mut self, kind: Kind) {
+        let of_kind = self.objects.values().filter(|object| object.key().kind == kind);
+        self.events.extend(of_kind.map(|object| Event::Apply(object.clone())));
+    }
+}
+
+/// Everything that can be asked about objects of these names.
+fn answers(cluster: &Arc<Cluster>, view: &View) -> Vec<String> {
+    let mut names = Vec::new();
+    for namespace in ["a", "b", "c"] {
+        names.push(format!("{namespace}.svc.cluster.local"));
+        for pod in ["10-0-0-1", "10-0-0-2", "10-0-0-3", "fd00--1", "fd00--2"] {
+            names.push(format!("{pod}.{namespace}.pod.cluster.local"));
+        }
+        for service in ["x", "y"] {
+            for below in [
+                "",
+                "h.",
+                "x.",
+                "k.",
+                "10-0-0-1.",
+                "10-0-0-3.",
+                "fd00--1.",
+                "_p._tcp.",
+                "_p._udp.",
+                "_tcp.",
+            ] {
+                names.push(format!("{below}{service}.{namespace}.svc.cluster.local"));
+            }
+        }
+    }
+    for last in 1..4 {
+        names.push(format!("{last}.0.0.10.in-addr.arpa"));
+        names.push(format!("{last}.{}0.0.d.f.ip6.arpa", "0.".repeat(27)));
+    }
+    let ask = |name: &String, rtype: &str| {
+        let question = format!("{name} {rtype}");
+        let (found, lines) = ask(cluster, view, &question);
+        format!("{question} {found:?} {lines:?}")
+    };
+    names
+        .iter()
+        .flat_map(|name| ["A", "AAAA", "SRV", "PTR", "MX"].map(|rtype| ask(name, rtype)))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_history_ends_in_the_answers_of_a_fresh_list(steps in prop::collection::vec(any_step(), 0..60)) {
+        let mut world = World { model: Model::new(all_kinds()), objects: BTreeMap::new(), events: Vec::new() };
+        for step in steps {
+            world.step(step);
+        }
+        for kind in Kind::ALL {
+            world.step(Step::Relist(kind));
+        }
+        world.step(Step::Apply);
+
+        let mut fresh = Model::new(all_kinds());
+        let begin = Kind::ALL.into_iter().map(Event::RelistBegin);
+        let told = world.objects.values().rev().map(|object| Event::Apply(object.clone()));
+        fresh.apply(begin.chain(told).chain(Kind::ALL.into_iter().map(Event::RelistEnd)), 1);
+
+        for pod_names in [false, true] {
+            let options = Options { pods: Pods::Verified, endpoint_pod_names: pod_names, ..options() };
+            let view = view(options);
+            let (expected, got) = (answers(fresh.cluster(), &view), answers(world.model.cluster(), &view));
+            for (expected, got) in expected.iter().zip(&got) {
+                prop_assert_eq!(expected, got);
+            }
+        }
+    }
+}
