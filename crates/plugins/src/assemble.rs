@@ -281,8 +281,10 @@ impl Builder<'_> {
         mistakes: &mut Mistakes,
     ) -> Arc<Chain> {
         let (zones, servers) = &plan.blocks[index];
+        let is_bound = draft.configs.iter().any(|(_, config)| config.is::<bind::Config>());
         let site = Site {
             index,
+            is_bound,
             zones: zones.clone(),
             servers: servers.clone(),
             server_names: self.server_names.clone(),

@@ -44,6 +44,8 @@ pub struct Site {
     pub directives: Vec<&'static str>,
     /// Where the block can be asked over plain DNS from this machine.
     pub addresses: Vec<SocketAddr>,
+    /// Whether it is bound to some addresses, and not to all.
+    pub is_bound: bool,
 }
 
 /// What a plugin is built with.
@@ -109,15 +111,13 @@ impl Parts {
         std::mem::take(&mut self.before_serving)
     }
 
-    /// Begins everything that wants to run.
-    pub fn start(&mut self, runtime: &Handle) {
-        for start in self.on_start.drain(..) {
-            start(runtime);
-        }
+    /// Begins everything that wants to run; what cannot is told.
+    pub fn start(&mut self, runtime: &Handle) -> Result<(), String> {
+        self.on_start.drain(..).try_for_each(|start| start(runtime))
     }
 }
 
-type OnStart = Box<dyn FnOnce(&Handle) + Send>;
+type OnStart = Box<dyn FnOnce(&Handle) -> Result<(), String> + Send>;
 /// Something that ends by itself.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -166,6 +166,17 @@ impl Env<'_> {
     ///
     /// Whoever begins a task ends it: the state that it serves holds a [`Tasks`].
     pub fn on_start(&mut self, start: impl FnOnce(&Handle) + Send + 'static) {
+        self.try_on_start(|runtime| {
+            start(runtime);
+            Ok(())
+        });
+    }
+
+    /// As [`Env::on_start`], for what can fail: the configuration is refused then.
+    pub fn try_on_start(
+        &mut self,
+        start: impl FnOnce(&Handle) -> Result<(), String> + Send + 'static,
+    ) {
         self.parts.on_start.push(Box::new(start));
     }
 

@@ -18,6 +18,7 @@ pub mod env;
 mod health;
 mod hosts;
 pub mod kept;
+mod kubernetes;
 pub mod lines;
 pub mod metrics;
 pub mod order;

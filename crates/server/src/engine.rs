@@ -46,6 +46,8 @@ pub(crate) enum CannotServe {
     Dns(OpenError),
     /// An address for HTTP.
     Http(HttpError),
+    /// A plugin that cannot begin its work.
+    Plugin(String),
     /// Threads or descriptors.
     System(io::Error),
 }
@@ -60,6 +62,7 @@ impl fmt::Display for CannotServe {
                 write!(f, "Listen: listen tcp {address}: bind: {error}")
             }
             Self::Http(error) => write!(f, "{error}"),
+            Self::Plugin(text) => f.write_str(text),
             Self::System(error) => write!(f, "{error}"),
         }
     }
@@ -115,7 +118,7 @@ impl Engine {
         for warning in &parts.warnings {
             tracing::warn!(target: "rutter", "{warning}");
         }
-        parts.start(&self.runtime);
+        parts.start(&self.runtime).map_err(CannotServe::Plugin)?;
         // Before there is anything to answer with, probes are answered; in a reload the old paths
         // answer until the new configuration serves.
         let mut prepared = Some(prepared);

@@ -1,0 +1,214 @@
+//! `kubernetes`: names of the services and pods of a cluster.
+//!
+//! **What this is.** The directive, and the plugin that asks the `cluster` crate. Where the data come
+//! from is in [`source`].
+//!
+//! **What this is not.** It knows no record: [`cluster::Cluster::answer`] does.
+
+mod config;
+mod source;
+
+use crate::directive::{Built, Directive};
+use crate::env::Env;
+use crate::zones::Zones;
+use chain::{Exchange, Failure, Plugin, Step};
+use cluster::watch::{Server, Settings};
+use cluster::{Found, Options, View};
+use config::Config;
+use corefile::{Accepted, Block, Code, Mistake, Mistakes};
+use source::{Files, Source, Watched};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use wire::Rcode;
+
+/// The directive and the plugin.
+pub(crate) struct Kubernetes {
+    view: View,
+    source: Arc<Source>,
+    fallthrough: Option<Zones>,
+}
+
+impl Directive for Kubernetes {
+    const NAME: &'static str = "kubernetes";
+    type Config = Config;
+
+    fn read(block: &Block<'_>) -> Result<Accepted<Config>, Mistakes> {
+        Config::read(block)
+    }
+
+    fn build(config: Config, env: &mut Env<'_>) -> Built {
+        let view = view(&config, env)?;
+        let source = source(&config, env);
+        env.offer_readiness("kubernetes", source.clone());
+        let started = source.clone();
+        env.try_on_start(move |runtime| started.start(runtime));
+        env.before_serving(wait_for(source.clone(), config.startup_timeout));
+        let fallthrough = config.fallthrough.as_deref().map(Zones::new);
+        Ok(Some(Box::new(Self { view, source, fallthrough })))
+    }
+}
+
+fn view(config: &Config, env: &Env<'_>) -> Result<View, Mistakes> {
+    let mut options = Options::new(Zones::new(&config.zones).names().to_vec());
+    options.ttl = config.ttl;
+    options.pods = config.pods;
+    options.namespaces.clone_from(&config.namespaces);
+    options.endpoints = config.endpoints;
+    options.endpoint_pod_names = config.endpoint_pod_names;
+    options.ignore_empty_services = config.ignore_empty_services;
+    options.own_addresses = own_addresses(env);
+    View::new(options).map_err(|wrong| match config.at {
+        Some(at) => Mistake::error(Code::BadValue, at, wrong.to_string()).into(),
+        None => Mistakes::new(),
+    })
+}
+
+/// The addresses that this server has, or those that it is bound to.
+fn own_addresses(env: &Env<'_>) -> Vec<IpAddr> {
+    let bound = env.site.addresses.iter().map(|address| address.ip());
+    let bound: Vec<_> = bound.filter(|ip| !ip.is_loopback()).collect();
+    if !bound.is_empty() || env.site.is_bound {
+        return bound;
+    }
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    interfaces.iter().map(if_addrs::Interface::ip).filter(|ip| !is_link_local(*ip)).collect()
+}
+
+fn is_link_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
+}
+
+/// The cluster that the directive means; shared by all that mean the same.
+fn source(config: &Config, env: &mut Env<'_>) -> Arc<Source> {
+    let namespace_labels = config.namespace_labels.clone().unwrap_or_default();
+    if let Some(directory) = &config.manifests {
+        let directory = env.path(directory);
+        let key = format!("{directory:?} {:?} {namespace_labels:?}", config.labels);
+        let clock = env.process.clock.clone();
+        let files = || Files::new(directory, config.labels.clone(), namespace_labels, clock);
+        let source = env.keep(key, || Source::Files(files()));
+        if let Source::Files(files) = &*source {
+            for wrong in files.read() {
+                env.warn("kubernetes", format!("manifests: {wrong}"));
+            }
+        }
+        return source;
+    }
+    let (server, host) = server(config, env);
+    let mut settings = Settings::new(server);
+    settings.labels = config.labels.clone();
+    settings.namespace_labels = namespace_labels;
+    settings.endpoints = config.endpoints;
+    settings.pods = config.pods == cluster::Pods::Verified;
+    let programming = env.process.metrics.histogram(
+        "coredns_kubernetes_dns_programming_duration_seconds",
+        "Time from a change of a headless service until it is answered.",
+        &PROGRAMMING_BOUNDS,
+        "service_kind=\"headless_with_selector\"",
+    );
+    let key = format!("{settings:?}");
+    let source = env.keep(key, || Source::Watched(Watched::new(settings, programming, host)));
+    env.process.metrics.collect(&source);
+    source
+}
+
+/// Where the API server is, and what metrics call it.
+fn server(config: &Config, env: &Env<'_>) -> (Server, String) {
+    if let Some((file, context)) = &config.kubeconfig {
+        let file = env.path(file);
+        let host = file.display().to_string();
+        return (Server::Kubeconfig { file, context: context.clone() }, host);
+    }
+    match &config.endpoint {
+        Some(url) => {
+            // CoreDNS takes an address without a scheme too.
+            let url = if url.contains("://") { url.clone() } else { format!("http://{url}") };
+            let host = url.split("://").nth(1).unwrap_or(&url).trim_end_matches('/').to_owned();
+            (Server::Endpoint { url, tls: config.tls_files(|file| env.path(file)) }, host)
+        }
+        None => (Server::InCluster, "in-cluster".to_owned()),
+    }
+}
+
+/// Holds the sockets back until the cluster is known, but not longer than `patience`.
+async fn wait_for(source: Arc<Source>, patience: Duration) {
+    let mut said = tokio::time::interval(Duration::from_millis(500));
+    said.tick().await; // the first is at once
+    let waited = tokio::time::timeout(patience, async {
+        let synced = source.synced();
+        let mut synced = std::pin::pin!(synced);
+        loop {
+            tokio::select! {
+                () = &mut synced => return,
+                _ = said.tick() => tracing::info!(
+                    target: "plugin/kubernetes",
+                    "waiting for Kubernetes API before starting server"
+                ),
+            }
+        }
+    });
+    if waited.await.is_err() {
+        tracing::warn!(
+            target: "plugin/kubernetes",
+            "starting server with unsynced Kubernetes API"
+        );
+    }
+}
+
+impl Plugin for Kubernetes {
+    fn query(&self, x: &mut Exchange) -> Step {
+        if self.view.zone_of(x.question.name()).is_none() {
+            return Step::Next;
+        }
+        let Some(cluster) = self.source.cluster() else { return self.not_ready(x) };
+        let question = x.question;
+        let found = cluster.answer(&self.view, &question, &mut x.reply);
+        match found {
+            Found::NotHere => return Step::Next,
+            Found::NoSuchName | Found::NotSynced if self.falls_through(x) => {
+                x.clear_reply();
+                return Step::Next;
+            }
+            Found::NotSynced => return self.not_ready(x),
+            Found::Refused => return x.fail(Failure::TransferRefused),
+            Found::Answer | Found::Elsewhere => {}
+            Found::NoData => cluster.push_soa(&self.view, &question, &mut x.reply),
+            Found::NoSuchName => {
+                x.reply.rcode = Rcode::NXDOMAIN;
+                cluster.push_soa(&self.view, &question, &mut x.reply);
+            }
+        }
+        x.authoritative();
+        x.live();
+        if found == Found::Elsewhere { Step::Chase } else { Step::Done }
+    }
+}
+
+impl Kubernetes {
+    fn falls_through(&self, x: &Exchange) -> bool {
+        self.fallthrough.as_ref().is_some_and(|zones| zones.cover(x.question.name()))
+    }
+
+    /// No denial before everything is known: a client would believe it.
+    fn not_ready(&self, x: &mut Exchange) -> Step {
+        if self.falls_through(x) {
+            return Step::Next;
+        }
+        x.fail(Failure::NotReady { plugin: "kubernetes" })
+    }
+}
+
+/// 1 ms, doubled nineteen times.
+static PROGRAMMING_BOUNDS: [f64; 20] = {
+    let mut bounds = [0.001; 20];
+    let mut index = 1;
+    while index < bounds.len() {
+        bounds[index] = bounds[index - 1] * 2.0;
+        index += 1;
+    }
+    bounds
+};

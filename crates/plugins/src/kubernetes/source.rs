@@ -1,0 +1,244 @@
+//! Where what is known of a cluster comes from: an API server, or files.
+
+use crate::env::{Ready, Tasks};
+use crate::metrics::{Collect, Exposition, Histogram, Kind as MetricKind, labels};
+use crate::stamp::Stamp;
+use chain::Clock;
+use cluster::manifests::{File, Manifests, Mistake};
+use cluster::watch::{ErrorKind, Settings, Watch};
+use cluster::{Cluster, Kind, Kinds, Model, Selector};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
+use tokio::runtime::Handle;
+
+/// How often a directory of manifests is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// The most octets of manifests that are read.
+const MANIFESTS_MAX: u64 = 256 << 20;
+
+/// A cluster that is kept up to date. Directives that want the same one share it.
+pub(crate) enum Source {
+    Watched(Watched),
+    Files(Files),
+}
+
+impl Source {
+    /// What is known; none until the watch has begun.
+    pub(crate) fn cluster(&self) -> Option<&Arc<Cluster>> {
+        match self {
+            Self::Watched(watched) => watched.watch.get().map(Watch::cluster),
+            Self::Files(files) => Some(&files.cluster),
+        }
+    }
+
+    /// Begins to keep up, if it has not yet.
+    pub(crate) fn start(self: &Arc<Self>, runtime: &Handle) -> Result<(), String> {
+        match &**self {
+            Self::Watched(watched) => watched.start(runtime),
+            Self::Files(files) => {
+                let weak = Arc::downgrade(self);
+                files.tasks.restart(runtime, async move {
+                    loop {
+                        tokio::time::sleep(LOOK).await;
+                        let Some(source) = weak.upgrade() else { return };
+                        // Reading files must not hold up the questions that wait.
+                        let _ = tokio::task::spawn_blocking(move || source.look_again()).await;
+                    }
+                });
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns once everything has been listed.
+    pub(crate) async fn synced(&self) {
+        if let Self::Watched(watched) = self
+            && let Some(watch) = watched.watch.get()
+        {
+            watch.synced().await;
+        }
+    }
+
+    fn look_again(&self) {
+        if let Self::Files(files) = self {
+            for mistake in files.read() {
+                tracing::warn!(target: "plugin/kubernetes", "manifests: {mistake}");
+            }
+        }
+    }
+}
+
+impl Ready for Source {
+    fn is_ready(&self) -> bool {
+        self.cluster().is_some_and(|cluster| cluster.is_synced())
+    }
+}
+
+/// An API server.
+pub(crate) struct Watched {
+    settings: Settings,
+    watch: OnceLock<Watch>,
+    programming: Arc<Histogram>,
+    host: String,
+}
+
+impl Watched {
+    pub(crate) fn new(settings: Settings, programming: Arc<Histogram>, host: String) -> Self {
+        Self { settings, watch: OnceLock::new(), programming, host }
+    }
+
+    fn start(&self, runtime: &Handle) -> Result<(), String> {
+        if self.watch.get().is_some() {
+            return Ok(());
+        }
+        let programming = self.programming.clone();
+        let programmed = move |time| programming.observe(0, time);
+        let watch = Watch::start(runtime, self.settings.clone(), programmed)
+            .map_err(|error| format!("plugin/kubernetes: {error}"))?;
+        // Configurations start one after the other, so nobody else has set it.
+        let _ = self.watch.set(watch);
+        Ok(())
+    }
+}
+
+impl Collect for Source {
+    fn collect(&self, exposition: &mut Exposition) {
+        let Self::Watched(Watched { watch, host, .. }) = self else { return };
+        let Some(watch) = watch.get() else { return };
+        let status = watch.status();
+        let help = "Requests to the API server.";
+        let name = "coredns_kubernetes_rest_client_requests_total";
+        let mut family = exposition.family(name, MetricKind::Counter, help);
+        for (code, count) in status.requests() {
+            let code = code.to_string();
+            family.value(&labels(&[("code", &code), ("host", host), ("method", "GET")]), count);
+        }
+        for kind in Kind::ALL.into_iter().filter(|kind| watch.kinds().has(*kind)) {
+            collect_resource(watch, kind, exposition);
+        }
+    }
+}
+
+fn collect_resource(watch: &Watch, kind: Kind, exposition: &mut Exposition) {
+    let (status, resource) = (watch.status(), kind.name());
+    let counts = status.counts(kind);
+    let of = labels(&[("resource", resource)]);
+    let mut count = |name, help, value: u64| {
+        exposition.family(name, MetricKind::Counter, help).value(&of, value);
+    };
+    count("rutter_kubernetes_events_total", "Events of watches, without bookmarks.", counts.events);
+    count("rutter_kubernetes_lists_total", "Lists that were read to their end.", counts.lists);
+    let help = "Objects that could not be read and were left out.";
+    count("rutter_kubernetes_skipped_objects_total", help, counts.skipped);
+    let name = "rutter_kubernetes_staleness_seconds";
+    let help = "Time since the API server last said anything about a resource.";
+    if let Some(heard) = status.heard(kind) {
+        let age = SystemTime::now().duration_since(heard).unwrap_or_default();
+        exposition.family(name, MetricKind::Gauge, help).value(&of, age.as_secs_f64());
+    }
+    let name = "rutter_kubernetes_watch_errors_total";
+    let mut errors = exposition.family(name, MetricKind::Counter, "Failures of lists and watches.");
+    for (error, value) in
+        counts.errors.iter().map(|(error, value): &(ErrorKind, u64)| (error, value))
+    {
+        errors.value(&labels(&[("error", error.name()), ("resource", resource)]), value);
+    }
+}
+
+/// A directory of manifests.
+pub(crate) struct Files {
+    directory: PathBuf,
+    cluster: Arc<Cluster>,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+    tasks: Tasks,
+}
+
+struct State {
+    manifests: Manifests,
+    model: Model,
+    /// The files as they were read last.
+    stamps: BTreeMap<PathBuf, Option<Stamp>>,
+}
+
+impl Files {
+    /// Nothing is read yet.
+    pub(crate) fn new(
+        directory: PathBuf,
+        labels: Selector,
+        namespace_labels: Selector,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let awaited = Kinds::none().with(Kind::Namespace).with(Kind::Service);
+        let model = Model::new(awaited.with(Kind::EndpointSlice).with(Kind::Pod));
+        Self {
+            directory,
+            cluster: model.cluster().clone(),
+            clock,
+            state: Mutex::new(State {
+                manifests: Manifests::new(labels, namespace_labels),
+                model,
+                stamps: BTreeMap::new(),
+            }),
+            tasks: Tasks::default(),
+        }
+    }
+
+    /// Reads the directory if anything in it has changed; tells what could not be used.
+    pub(crate) fn read(&self) -> Vec<String> {
+        let mut state = self.lock();
+        let listed = match list(&self.directory) {
+            Ok(listed) => listed,
+            Err(error) => return vec![format!("{}: {error}", self.directory.display())],
+        };
+        if listed == state.stamps && self.cluster.is_synced() {
+            return Vec::new();
+        }
+        let (texts, mut wrong) = read_all(listed.keys());
+        let files: Vec<_> = texts.iter().map(|(path, text)| File { path, text }).collect();
+        wrong.extend(state.manifests.read(&files).iter().map(Mistake::to_string));
+        let events = state.manifests.events();
+        state.model.apply(events, self.clock.unix_seconds() as u32);
+        state.stamps = listed;
+        wrong
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The manifest files of a directory, as they are now.
+fn list(directory: &Path) -> std::io::Result<BTreeMap<PathBuf, Option<Stamp>>> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        if matches!(extension, Some("yaml" | "yml" | "json")) && path.is_file() {
+            files.insert(path.clone(), Stamp::of(&path));
+        }
+    }
+    Ok(files)
+}
+
+fn read_all<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> (Vec<(String, String)>, Vec<String>) {
+    let (mut texts, mut wrong) = (Vec::new(), Vec::new());
+    let mut room = MANIFESTS_MAX;
+    for path in paths {
+        let name = path.display().to_string();
+        let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        if size > room {
+            wrong.push(format!("{name}: more than 256 MiB of manifests"));
+            continue;
+        }
+        room -= size;
+        match std::fs::read_to_string(path) {
+            Ok(text) => texts.push((name, text)),
+            Err(error) => wrong.push(format!("{name}: {error}")),
+        }
+    }
+    (texts, wrong)
+}
