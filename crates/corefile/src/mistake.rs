@@ -1,0 +1,423 @@
+//! What is wrong with a configuration: one mistake, and all of them.
+
+use crate::{Span, Word};
+
+/// How bad a mistake is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The configuration cannot be used.
+    Error,
+    /// It can be used, but hardly means what its author meant, or will not work for ever.
+    Warning,
+}
+
+impl Severity {
+    /// `error` or `warning`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// One thing that is wrong, where it is, and what to write instead.
+///
+/// Words that the operator wrote stand in backquotes; put them there with [`shown`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What kind of mistake it is, for programs.
+    pub code: Code,
+    /// The words that are wrong.
+    pub at: Span,
+    /// What is wrong: one line, without a full stop.
+    pub message: String,
+    /// What to say beneath the words themselves; may be empty.
+    pub label: String,
+    /// What to write instead; may be empty, may have several lines.
+    pub help: String,
+    /// What else there is to know.
+    pub notes: Vec<Note>,
+}
+
+/// A remark on a [`Mistake`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The place it is about, if it is about one.
+    pub at: Option<Span>,
+    /// The remark.
+    pub text: String,
+}
+
+impl Mistake {
+    /// Something that makes the configuration unusable.
+    pub fn error(code: Code, at: Span, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            code,
+            at,
+            message: message.into(),
+            label: String::new(),
+            help: String::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Something that the operator should know, but that stops nothing.
+    pub fn warning(code: Code, at: Span, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, at, message) }
+    }
+
+    /// The same with these words beneath the place.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    /// The same with this advice.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = help.into();
+        self
+    }
+
+    /// The same with this remark.
+    #[must_use]
+    pub fn note(mut self, text: impl Into<String>) -> Self {
+        self.notes.push(Note { at: None, text: text.into() });
+        self
+    }
+
+    /// The same with this remark on another place.
+    #[must_use]
+    pub fn related(mut self, at: Span, text: impl Into<String>) -> Self {
+        self.notes.push(Note { at: Some(at), text: text.into() });
+        self
+    }
+
+    /// The same; if variables made `word` what it is, then a note says what it has become.
+    #[must_use]
+    pub fn about(self, word: &Word) -> Self {
+        if word.expanded {
+            self.note(format!("with its variables set in, the word is {}", shown(&word.text)))
+        } else {
+            self
+        }
+    }
+}
+
+/// All that is wrong with a configuration, in the order of the places, without repetition.
+///
+/// Holds at most [`Mistakes::MAX`] errors and as many warnings and counts the rest, so that a file
+/// which is not a Corefile at all does not fill the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mistakes {
+    kept: Vec<Mistake>,
+    errors: usize,
+    warnings: usize,
+}
+
+impl Mistakes {
+    /// How many errors are kept, and how many warnings.
+    pub const MAX: usize = 200;
+
+    /// None so far.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one, unless the same was already said about the same words: a snippet that is imported
+    /// ten times has each of its mistakes once.
+    pub fn push(&mut self, mistake: Mistake) {
+        let count = match mistake.severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        if *count < Self::MAX {
+            let key = place(&mistake);
+            let at = self.kept.partition_point(|kept| place(kept) < key);
+            let same = self.kept[at..].iter().take_while(|kept| place(kept) == key);
+            if same
+                .into_iter()
+                .any(|kept| kept.code == mistake.code && kept.message == mistake.message)
+            {
+                return;
+            }
+            let behind = self.kept.partition_point(|kept| place(kept) <= key);
+            self.kept.insert(behind, mistake);
+        }
+        *count += 1;
+    }
+
+    /// Adds all of `others`.
+    pub fn append(&mut self, others: Self) {
+        let (errors, warnings) = (
+            others.errors - others.kept_of(Severity::Error),
+            others.warnings - others.kept_of(Severity::Warning),
+        );
+        for mistake in others.kept {
+            self.push(mistake);
+        }
+        self.errors += errors;
+        self.warnings += warnings;
+    }
+
+    /// The mistakes that are kept, in the order of their places.
+    pub fn iter(&self) -> std::slice::Iter<'_, Mistake> {
+        self.kept.iter()
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.errors + self.warnings == 0
+    }
+
+    /// How many errors were found, those that are not kept included.
+    pub fn errors(&self) -> usize {
+        self.errors
+    }
+
+    /// How many warnings were found, those that are not kept included.
+    pub fn warnings(&self) -> usize {
+        self.warnings
+    }
+
+    /// Whether the configuration cannot be used.
+    pub fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    /// How many mistakes were found and not kept.
+    pub fn left_out(&self) -> usize {
+        self.errors + self.warnings - self.kept.len()
+    }
+
+    /// The configuration that was read, if there was no error.
+    pub fn accept<C>(self, config: C) -> Result<Accepted<C>, Self> {
+        if self.has_errors() { Err(self) } else { Ok(Accepted { config, warnings: self }) }
+    }
+
+    fn kept_of(&self, severity: Severity) -> usize {
+        self.kept.iter().filter(|kept| kept.severity == severity).count()
+    }
+}
+
+/// A configuration without errors, and what its author should know all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted<C> {
+    /// The configuration.
+    pub config: C,
+    /// No error is among them.
+    pub warnings: Mistakes,
+}
+
+impl<'a> IntoIterator for &'a Mistakes {
+    type Item = &'a Mistake;
+    type IntoIter = std::slice::Iter<'a, Mistake>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl From<Mistake> for Mistakes {
+    fn from(mistake: Mistake) -> Self {
+        let mut mistakes = Self::new();
+        mistakes.push(mistake);
+        mistakes
+    }
+}
+
+/// What mistakes are sorted by.
+fn place(mistake: &Mistake) -> (u32, usize, usize) {
+    (mistake.at.file(), mistake.at.range().start, mistake.at.range().end)
+}
+
+/// A word as a message shows it: in backquotes, control characters escaped, cut at 80 characters.
+pub fn shown(text: &str) -> String {
+    const MAX: usize = 80;
+    let mut shown = String::from("`");
+    for (count, c) in text.chars().enumerate() {
+        if count == MAX {
+            shown.push('…');
+            break;
+        }
+        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown.push('`');
+    shown
+}
+
+/// The kinds of mistakes. Programs know them by [`Code::slug`], which does not change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// Octets that are not UTF-8.
+    NotUtf8,
+    /// A file, a word or a whole configuration beyond what is read.
+    TooLarge,
+    /// A `#` inside a word.
+    HashInWord,
+    /// A `"` without a second one.
+    UnclosedQuote,
+    /// A brace in quotes, which is a brace all the same.
+    QuotedBrace,
+    /// A brace without a blank beside it.
+    GluedBrace,
+    /// A `{` on the line after the one that it belongs to.
+    BraceOnNextLine,
+    /// A `}` behind other words.
+    CloseNotAlone,
+    /// Words behind a `}`.
+    WordsAfterClose,
+    /// A `{` without its `}`.
+    Unclosed,
+    /// A `}` without its `{`.
+    StrayClose,
+    /// A `{` where none may stand.
+    StrayOpen,
+    /// Blocks in blocks in blocks.
+    TooDeep,
+    /// A comma that no key follows.
+    DanglingComma,
+    /// A server block without keys.
+    NoKeys,
+    /// A key that cannot be served.
+    BadKey,
+    /// A key that is served, but hardly as meant.
+    OddKey,
+    /// Two server blocks for the same zone on the same port.
+    DuplicateKey,
+    /// An `import` with too few or too many words.
+    ImportSyntax,
+    /// An `import` of what is not there.
+    ImportNotFound,
+    /// An `import` of what cannot be read.
+    ImportUnreadable,
+    /// An `import` that leads back to itself.
+    ImportCycle,
+    /// More imports than are followed.
+    ImportLimit,
+    /// A snippet that has no braces, or whose name is taken.
+    BadSnippet,
+    /// An environment variable that is not set.
+    UnsetVariable,
+    /// An environment variable whose value contains itself.
+    EndlessVariable,
+    /// A directive that no plugin has.
+    UnknownDirective,
+    /// A directive of CoreDNS that this server does not have.
+    UnsupportedDirective,
+    /// A directive that may stand only once in a server block.
+    RepeatedDirective,
+    /// A property that the directive does not have.
+    UnknownProperty,
+    /// A property that is given twice.
+    RepeatedProperty,
+    /// Too few or too many words.
+    ArgumentCount,
+    /// A word that is not what it should be.
+    BadValue,
+    /// A block behind something that takes none.
+    UnexpectedBlock,
+    /// Something that must be given is not.
+    Missing,
+    /// Two things that exclude each other.
+    Conflict,
+    /// Something that is read and has no effect.
+    Ignored,
+    /// The language of an old CoreDNS, put into today's.
+    Legacy,
+    /// The language of an old CoreDNS, without a word for it today.
+    NoLongerSupported,
+}
+
+impl Code {
+    /// The name for programs: short, stable, lower case with hyphens.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::NotUtf8 => "not-utf-8",
+            Self::TooLarge => "too-large",
+            Self::HashInWord => "hash-in-word",
+            Self::UnclosedQuote => "unclosed-quote",
+            Self::QuotedBrace => "quoted-brace",
+            Self::GluedBrace => "glued-brace",
+            Self::BraceOnNextLine => "brace-on-next-line",
+            Self::CloseNotAlone => "close-not-alone",
+            Self::WordsAfterClose => "words-after-close",
+            Self::Unclosed => "unclosed",
+            Self::StrayClose => "stray-close",
+            Self::StrayOpen => "stray-open",
+            Self::TooDeep => "too-deep",
+            Self::DanglingComma => "dangling-comma",
+            Self::NoKeys => "no-keys",
+            Self::BadKey => "bad-key",
+            Self::OddKey => "odd-key",
+            Self::DuplicateKey => "duplicate-key",
+            Self::ImportSyntax => "import-syntax",
+            Self::ImportNotFound => "import-not-found",
+            Self::ImportUnreadable => "import-unreadable",
+            Self::ImportCycle => "import-cycle",
+            Self::ImportLimit => "import-limit",
+            Self::BadSnippet => "bad-snippet",
+            Self::UnsetVariable => "unset-variable",
+            Self::EndlessVariable => "endless-variable",
+            Self::UnknownDirective => "unknown-directive",
+            Self::UnsupportedDirective => "unsupported-directive",
+            Self::RepeatedDirective => "repeated-directive",
+            Self::UnknownProperty => "unknown-property",
+            Self::RepeatedProperty => "repeated-property",
+            Self::ArgumentCount => "argument-count",
+            Self::BadValue => "bad-value",
+            Self::UnexpectedBlock => "unexpected-block",
+            Self::Missing => "missing",
+            Self::Conflict => "conflict",
+            Self::Ignored => "ignored",
+            Self::Legacy => "legacy",
+            Self::NoLongerSupported => "no-longer-supported",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(start: usize) -> Span {
+        Span::new(0, start, start + 1)
+    }
+
+    #[test]
+    fn mistakes_are_sorted_and_said_once() {
+        let mut mistakes = Mistakes::new();
+        for start in [5, 1, 5, 3] {
+            mistakes.push(Mistake::error(Code::BadValue, at(start), "no"));
+        }
+        mistakes.push(Mistake::warning(Code::Ignored, at(3), "also"));
+        let places: Vec<_> = mistakes.iter().map(|m| m.at.range().start).collect();
+        assert_eq!(places, [1, 3, 3, 5]);
+        assert_eq!((mistakes.errors(), mistakes.warnings(), mistakes.left_out()), (3, 1, 0));
+    }
+
+    #[test]
+    fn warnings_do_not_crowd_out_errors_and_the_rest_is_counted() {
+        let mut mistakes = Mistakes::new();
+        for start in 0..300 {
+            mistakes.push(Mistake::warning(Code::Ignored, at(start), "no"));
+        }
+        mistakes.push(Mistake::error(Code::BadValue, at(999), "no"));
+        assert!(mistakes.has_errors() && mistakes.iter().any(|m| m.severity == Severity::Error));
+        assert_eq!(mistakes.left_out(), 100);
+        let mut both = mistakes.clone();
+        both.append(mistakes);
+        assert_eq!((both.errors(), both.warnings()), (1, 600));
+    }
+
+    #[test]
+    fn a_shown_word_is_short_and_harmless() {
+        assert_eq!(shown("a\u{1b}b\n"), "`a\\u{1b}b\\n`");
+        assert_eq!(shown(&"x".repeat(100)).chars().count(), 83);
+    }
+}

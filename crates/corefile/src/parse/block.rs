@@ -1,0 +1,339 @@
+//! The inside of a server block: directives, and the lines in their blocks.
+
+use super::Parser;
+use super::stream::Item;
+use crate::tree::span_of;
+use crate::{Code, Directive, Line, Mistake, Span, Word, shown};
+
+/// Blocks in blocks. Plugins know one level.
+const DEPTH_MAX: usize = 32;
+
+/// A pair of braces, for the question which of them does not belong to the other.
+struct Braces {
+    open: Span,
+    close: Span,
+}
+
+/// The server block that is being read.
+struct Context<'k> {
+    keys: &'k [Word],
+    /// Its `{`, if it has one.
+    open: Option<Span>,
+    /// The blocks in it that were closed.
+    closed: Vec<Braces>,
+    /// Whether the file ended inside one of its directives, which has been said.
+    ended_inside: bool,
+}
+
+/// What comes after a directive.
+enum Next {
+    Directive,
+    EndOfBlock,
+}
+
+impl Parser<'_> {
+    /// The directives of a server block, whose `{` has been taken if it has one: as far as its `}`,
+    /// or the end of all files, or what can only be the beginning of another server block.
+    pub(super) fn directives(&mut self, keys: &[Word], open: Option<Span>) -> Vec<Directive> {
+        let mut directives = Vec::new();
+        let mut context = Context { keys, open, closed: Vec::new(), ended_inside: false };
+        while let Some(item) = self.stream.peek() {
+            if item.is("}") {
+                self.stream.next();
+                self.end_of_block(&item, &context);
+                return directives;
+            }
+            if item.is("import") {
+                self.import(&item);
+                continue;
+            }
+            if item.is("{") {
+                self.stray_open(&item);
+                continue;
+            }
+            if self.begins_server_block(&item) {
+                self.second_server_block(&item, &context);
+                return directives;
+            }
+            if let Next::EndOfBlock = self.directive(&item, &mut directives, &mut context) {
+                return directives;
+            }
+        }
+        self.end_of_files(&context);
+        directives
+    }
+
+    /// A directive with its block. CoreDNS takes words behind that block for the same directive once
+    /// more, which makes several of one.
+    fn directive(
+        &mut self,
+        name: &Item,
+        directives: &mut Vec<Directive>,
+        context: &mut Context<'_>,
+    ) -> Next {
+        self.stream.next();
+        let mut name = self.word(name);
+        loop {
+            let (args, body) = self.occurrence(context);
+            directives.push(Directive { name: name.clone(), args, body });
+            let Some(behind) = self.stream.peek_on_line() else { return Next::Directive };
+            if behind.is("}") {
+                self.stream.next();
+                self.close_not_alone(&behind, context);
+                return Next::EndOfBlock;
+            }
+            if behind.is("{") {
+                self.stray_open(&behind);
+                return Next::Directive;
+            }
+            let mistake = Mistake::warning(
+                Code::WordsAfterClose,
+                behind.at,
+                "words follow a `}` on the same line",
+            )
+            .label(format!("read as another {}", shown(&name.text)))
+            .help("begin a new line behind the brace");
+            self.mistakes.push(mistake);
+            name.at = behind.at;
+            self.stream.next();
+            self.word(&behind);
+        }
+    }
+
+    /// The arguments of a directive, and its block.
+    fn occurrence(&mut self, context: &mut Context<'_>) -> (Vec<Word>, Option<Vec<Line>>) {
+        let mut args = Vec::new();
+        while let Some(item) = self.stream.peek() {
+            if item.is("{") {
+                return (args, Some(self.body(&item, 1, context)));
+            }
+            if item.starts_line || item.is("}") {
+                break;
+            }
+            self.stream.next();
+            let word = self.word(&item);
+            if let Some(open) = self.glued_open(&item, &word, &mut args) {
+                return (args, Some(self.lines(open, 1, context)));
+            }
+            args.push(word);
+        }
+        (args, None)
+    }
+
+    /// `8.8.8.8{` at the end of a line: a brace was meant, and CoreDNS refuses nearly always. The
+    /// word is put among `args` without it, and the place of the brace is given.
+    fn glued_open(&mut self, item: &Item, word: &Word, args: &mut Vec<Word>) -> Option<Span> {
+        let last = self.stream.peek_on_line().is_none();
+        let text = word.text.strip_suffix('{')?;
+        if !last || item.token.quoted || text.is_empty() || word.expanded {
+            return None;
+        }
+        let mistake = Mistake::error(
+            Code::GluedBrace,
+            item.at,
+            format!("there is no blank before the brace of {}", shown(&word.text)),
+        )
+        .help(format!("write `{text} {{`"));
+        self.mistakes.push(mistake);
+        args.push(Word::new(text, item.at));
+        Some(item.at)
+    }
+
+    /// A block, whose `{` is the next word.
+    fn body(&mut self, open: &Item, depth: usize, context: &mut Context<'_>) -> Vec<Line> {
+        self.stream.next();
+        self.warn_of_quoted_brace(open);
+        if open.starts_line {
+            let mistake = Mistake::warning(
+                Code::BraceOnNextLine,
+                open.at,
+                "this `{` should end the line above",
+            )
+            .label("CoreDNS does not take this for a block of the line above, and mostly refuses")
+            .help("move the brace to the end of the line above");
+            self.mistakes.push(mistake);
+        }
+        self.lines(open.at, depth, context)
+    }
+
+    /// The lines of a block, whose `{` has been taken, and its `}`.
+    fn lines(&mut self, open: Span, depth: usize, context: &mut Context<'_>) -> Vec<Line> {
+        let mut lines: Vec<Line> = Vec::new();
+        if depth > DEPTH_MAX {
+            let message = format!("blocks are nested more than {DEPTH_MAX} deep");
+            self.mistakes.push(Mistake::error(Code::TooDeep, open, message));
+            self.tokens_to_close();
+            return lines;
+        }
+        while let Some(item) = self.stream.peek() {
+            if item.is("}") {
+                self.stream.next();
+                self.end_of_lines(&item, &lines);
+                context.closed.push(Braces { open, close: item.at });
+                return lines;
+            }
+            if item.is("import") && item.starts_line {
+                self.import(&item);
+                continue;
+            }
+            if item.is("{") {
+                match lines.last_mut().filter(|line| line.body.is_none()) {
+                    Some(_) => {
+                        let body = self.body(&item, depth + 1, context);
+                        lines.last_mut().expect("it was there a moment ago").body = Some(body);
+                    }
+                    None => self.stray_open(&item),
+                }
+                continue;
+            }
+            self.stream.next();
+            let word = self.word(&item);
+            match lines.last_mut().filter(|line| line.body.is_none() && !item.starts_line) {
+                Some(line) => line.words.push(word),
+                None => lines.push(Line { words: vec![word], body: None }),
+            }
+        }
+        if !context.ended_inside {
+            context.ended_inside = true;
+            self.unclosed(open, "this block is never closed");
+        }
+        lines
+    }
+
+    /// The `}` of a directive's block. Behind words CoreDNS hands it to the plugin as one more
+    /// argument, which most refuse and some ignore.
+    fn end_of_lines(&mut self, close: &Item, lines: &[Line]) {
+        self.warn_of_quoted_brace(close);
+        let Some(line) = lines.last().filter(|line| !close.starts_line && line.body.is_none())
+        else {
+            return;
+        };
+        let first = line.words.first().map(|word| shown(&word.text)).unwrap_or_default();
+        let mistake = Mistake::warning(
+            Code::CloseNotAlone,
+            close.at,
+            "this `}` should stand on a line of its own",
+        )
+        .label(format!("CoreDNS takes it for an argument of {first}"))
+        .help("move the brace to the next line");
+        self.mistakes.push(mistake);
+    }
+
+    /// The `}` of a server block, or what is taken for one.
+    fn end_of_block(&mut self, close: &Item, context: &Context<'_>) {
+        self.warn_of_quoted_brace(close);
+        let glued = context.keys.iter().any(|key| key.text.ends_with('{'));
+        // Without keys, or with a brace glued to one, the mistake has been told already.
+        let [first, ..] = context.keys else { return };
+        if context.open.is_some() || glued {
+            return;
+        }
+        let message = "this `}` closes a server block that was never opened";
+        let help = format!(
+            "if {} is a directive, then a `}}` above is too many; else write `{{` behind the keys",
+            shown(&first.text)
+        );
+        let mistake = Mistake::warning(Code::StrayClose, close.at, message)
+            .related(span_of(context.keys), "these words are read as the keys of a server block")
+            .help(help);
+        self.mistakes.push(mistake);
+    }
+
+    /// A `}` behind a directive on the same line, where CoreDNS expects none.
+    fn close_not_alone(&mut self, close: &Item, context: &Context<'_>) {
+        let message = match context.open {
+            Some(_) => "this `}` must stand on a line of its own",
+            None => "this `}` closes nothing",
+        };
+        let mistake = Mistake::error(Code::CloseNotAlone, close.at, message);
+        self.mistakes.push(mistake.help("move the brace to the next line"));
+    }
+
+    /// A `{` that nothing stands before. Its block is left out.
+    fn stray_open(&mut self, open: &Item) {
+        self.stream.next();
+        let mistake = Mistake::error(Code::StrayOpen, open.at, "this `{` opens nothing")
+            .help("write a directive or a property before the brace, on the same line");
+        self.mistakes.push(mistake);
+        self.tokens_to_close();
+    }
+
+    /// Whether a line inside a server block can only be the first one of another: no directive has
+    /// a dot, colon or slash in its name.
+    fn begins_server_block(&mut self, first: &Item) -> bool {
+        first.starts_line
+            && first.token.text.contains(['.', ':', '/'])
+            && self.stream.line_ends_with_open()
+    }
+
+    fn second_server_block(&mut self, first: &Item, context: &Context<'_>) {
+        let name = shown(&first.token.text);
+        let mistake = match context.open {
+            Some(open) => {
+                let message = format!("the server block before {name} is not closed");
+                let mistake = Mistake::error(Code::Unclosed, first.at, message)
+                    .label("this begins a server block")
+                    .related(open, "this brace is still open here")
+                    .help("close it with `}` on a line of its own");
+                self.blame(mistake, context)
+            }
+            None => {
+                let message =
+                    format!("{name} follows a server block without braces, which has no end");
+                let mistake = Mistake::error(Code::Unclosed, first.at, message)
+                    .label("this begins a server block");
+                match context.keys {
+                    [.., last] => mistake
+                        .related(last.at, "the server block without braces")
+                        .help(format!("write `{},` if all of these are keys of one block, else put braces around each block", last.text)),
+                    [] => mistake,
+                }
+            }
+        };
+        self.mistakes.push(mistake);
+    }
+
+    /// The end of all files in a server block. CoreDNS does not miss the `}` if the very last word
+    /// is one, whatever that one closes.
+    fn end_of_files(&mut self, context: &Context<'_>) {
+        let Some(open) = context.open.filter(|_| !context.ended_inside) else { return };
+        let message = "this server block is never closed";
+        let mistake = if self.stream.is_after_close() {
+            Mistake::warning(Code::Unclosed, open, message)
+                .note("CoreDNS does not notice, because the file ends with a `}` of something else")
+        } else {
+            Mistake::error(Code::Unclosed, open, message)
+        };
+        let mistake =
+            mistake.label("no `}` for this brace").help("close it with `}` on a line of its own");
+        let mistake = self.blame(mistake, context);
+        self.mistakes.push(mistake);
+    }
+
+    /// Points at the first pair of braces that are not in line with each other: one of them was
+    /// probably meant for something else.
+    fn blame(&self, mistake: Mistake, context: &Context<'_>) -> Mistake {
+        let crooked = context.closed.iter().find(|braces| {
+            braces.open.file() == braces.close.file()
+                && self.sources.position(braces.open).line
+                    != self.sources.position(braces.close).line
+                && self.sources.indent(braces.open) != self.sources.indent(braces.close)
+        });
+        match crooked {
+            Some(braces) => mistake
+                .related(braces.open, "this brace …")
+                .related(braces.close, "… is closed by this one, which stands elsewhere"),
+            None => mistake,
+        }
+    }
+
+    /// Skips what is left of a line, but no brace: those still count.
+    pub(super) fn skip_line(&mut self) {
+        while let Some(item) = self.stream.peek_on_line() {
+            if item.is("{") || item.is("}") {
+                return;
+            }
+            self.stream.next();
+        }
+    }
+}

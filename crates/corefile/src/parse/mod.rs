@@ -1,0 +1,364 @@
+//! Text to a tree. This is the grammar of a whole file: server blocks, their keys, snippets.
+//!
+//! The grammar is CoreDNS's with all its corners, because a Corefile that loads there must load
+//! here and mean the same. Where a corner is a trap, it is followed and pointed out; what CoreDNS
+//! refuses is a mistake, after which reading goes on at the next line or block.
+//!
+//! `block.rs` has the inside of a server block, `import.rs` follows imports, `stream.rs` gives the
+//! words of all files in order, `lexer.rs` makes words of text.
+
+mod block;
+mod import;
+mod lexer;
+mod path;
+mod stream;
+mod variables;
+
+use crate::tree::span_of;
+use crate::{
+    Code, Consulted, Key, Mistake, Mistakes, ServerBlock, Sources, Span, Surroundings, Unreadable,
+    Word, shown,
+};
+use import::File;
+use lexer::Token;
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+use stream::{Item, Stream};
+
+/// Words of a whole configuration. A Corefile has hundreds.
+const WORDS_MAX: usize = 2_000_000;
+
+/// What a Corefile says.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// The server blocks, in the order of the file. An empty file has none, which CoreDNS takes for
+    /// its default configuration; so may the caller.
+    pub blocks: Vec<ServerBlock>,
+    /// What is wrong with its form; what the directives say is not looked at.
+    pub mistakes: Mistakes,
+    /// The texts, to show where something is.
+    pub sources: Sources,
+    /// What else was looked at, the root file not included.
+    pub consulted: BTreeSet<Consulted>,
+}
+
+/// Reads a Corefile.
+///
+/// `path` is its name in messages and where relative imports begin; for a text from elsewhere it may
+/// be any word, `stdin` for example. `text` may be anything at all: there is a limit on everything,
+/// and reading takes time in proportion to its length and to that of what it imports.
+pub fn parse(path: &str, text: &[u8], surroundings: &dyn Surroundings) -> Parsed {
+    let mut parser = Parser::new(surroundings);
+    match parser.add_file(path, text) {
+        Ok(File { tokens, .. }) => parser.stream.push(tokens, 0),
+        Err(why) => parser.reject(path, &why),
+    }
+    let blocks = parser.server_blocks();
+    let Parser { mistakes, sources, consulted, .. } = parser;
+    Parsed { blocks, mistakes, sources, consulted }
+}
+
+struct Parser<'s> {
+    surroundings: &'s dyn Surroundings,
+    sources: Sources,
+    consulted: BTreeSet<Consulted>,
+    mistakes: Mistakes,
+    stream: Stream,
+    snippets: HashMap<String, Snippet>,
+    files: HashMap<String, Result<File, Unreadable>>,
+    variables: HashMap<String, String>,
+    snippets_imported: usize,
+    files_imported: usize,
+    words: usize,
+}
+
+/// A block to be set in by name. Variables are not set in before it is used.
+#[derive(Clone)]
+struct Snippet {
+    tokens: Rc<[Token]>,
+    at: Span,
+}
+
+impl<'s> Parser<'s> {
+    fn new(surroundings: &'s dyn Surroundings) -> Self {
+        Self {
+            surroundings,
+            sources: Sources::default(),
+            consulted: BTreeSet::new(),
+            mistakes: Mistakes::new(),
+            stream: Stream::default(),
+            snippets: HashMap::new(),
+            files: HashMap::new(),
+            variables: HashMap::new(),
+            snippets_imported: 0,
+            files_imported: 0,
+            words: 0,
+        }
+    }
+
+    /// The root file cannot be read at all.
+    fn reject(&mut self, path: &str, why: &Unreadable) {
+        let number = self.sources.add_file(path, String::new());
+        let message = match why {
+            Unreadable::Because(why) => format!("{} cannot be read: {why}", shown(path)),
+            _ => format!("{} cannot be read", shown(path)),
+        };
+        self.mistakes.push(Mistake::error(Code::TooLarge, Span::new(number, 0, 0), message));
+    }
+
+    fn server_blocks(&mut self) -> Vec<ServerBlock> {
+        let mut blocks = Vec::new();
+        while let Some(item) = self.stream.peek() {
+            if item.is("}") {
+                self.stray_close(&item);
+            } else {
+                blocks.extend(self.server_block(&item));
+            }
+        }
+        blocks
+    }
+
+    /// A `}` where a key is expected. CoreDNS takes it for the key of a server block, the zone `}.`,
+    /// which ends at once if another `}` follows on the next line; what else follows is refused.
+    fn stray_close(&mut self, close: &Item) {
+        self.stream.next();
+        let next = self.stream.peek();
+        let pair = next.as_ref().is_some_and(|next| next.is("}") && next.starts_line);
+        if pair {
+            self.stream.next();
+        }
+        let message = "this `}` closes nothing";
+        let mistake = match next {
+            Some(_) if !pair => Mistake::error(Code::StrayClose, close.at, message)
+                .help("remove it, or look above for a `}` too many or a missing `{`"),
+            _ => Mistake::warning(Code::StrayClose, close.at, message)
+                .label("CoreDNS serves a zone called `}.` for it; here it is ignored")
+                .help("remove it"),
+        };
+        self.mistakes.push(mistake);
+    }
+
+    /// A server block or a snippet; `None` for a snippet and for a block that is unusable.
+    fn server_block(&mut self, first: &Item) -> Option<ServerBlock> {
+        let keys = self.keys();
+        if let [key] = keys.as_slice()
+            && let Some(name) = key.text.strip_prefix('(').and_then(|text| text.strip_suffix(')'))
+        {
+            let name = name.to_owned();
+            self.snippet(&name, key);
+            return None;
+        }
+        let open = self.stream.peek().filter(|item| item.is("{"));
+        if keys.is_empty() {
+            self.without_keys(open.as_ref().unwrap_or(first));
+        }
+        let at = span_of(&keys);
+        let keys_read: Vec<_> =
+            keys.iter().filter_map(|word| Key::read(word, &mut self.mistakes)).collect();
+        let directives = match open {
+            Some(open) => {
+                self.stream.next();
+                self.warn_of_quoted_brace(&open);
+                self.directives(&keys, Some(open.at))
+            }
+            None => self.directives(&keys, None),
+        };
+        (!keys.is_empty()).then_some(ServerBlock { keys: keys_read, directives, at })
+    }
+
+    /// The keys of a server block, as far as a `{` or the end of their line. A comma says that
+    /// another one follows, on the next line too.
+    fn keys(&mut self) -> Vec<Word> {
+        let mut keys = Vec::new();
+        let mut comma: Option<Span> = None;
+        while let Some(item) = self.stream.peek().filter(|item| !item.is("{")) {
+            let mut word = self.word(&item);
+            if word.text == "import" && item.starts_line {
+                self.import(&item);
+                continue;
+            }
+            self.stream.next();
+            if let Some(key) = word.text.strip_suffix(',') {
+                word.text.truncate(key.len());
+                comma = Some(item.at);
+                keys.push(word);
+            } else if !word.text.is_empty() {
+                comma = None;
+                keys.push(word);
+            }
+            let next = self.stream.peek();
+            if next.is_none_or(|next| next.starts_line && comma.is_none()) {
+                break;
+            }
+        }
+        if let Some(comma) = comma {
+            let mistake = Mistake::error(Code::DanglingComma, comma, "no key follows this comma");
+            self.mistakes.push(mistake.help("remove the comma, or write another zone behind it"));
+        }
+        keys
+    }
+
+    /// CoreDNS reads a block without keys, checks it, and forgets it. A line of empty words and
+    /// imports that import nothing are nothing to talk about.
+    fn without_keys(&mut self, item: &Item) {
+        if self.stream.peek().is_none() {
+            return;
+        }
+        let mistake = Mistake::warning(Code::NoKeys, item.at, "this server block has no keys")
+            .label("CoreDNS ignores the whole block, and so it is here")
+            .help("write what it answers for before the brace: `.:53 {`");
+        self.mistakes.push(mistake);
+    }
+
+    /// A snippet, whose key has been read: its words are kept as they are.
+    fn snippet(&mut self, name: &str, key: &Word) {
+        let Some(open) = self.stream.peek().filter(|item| item.is("{")) else {
+            let message = format!("the snippet {} has no braces", shown(name));
+            let mistake = Mistake::error(Code::BadSnippet, key.at, message);
+            self.mistakes.push(
+                mistake.help(format!(
+                    "write `({name}) {{` and close it with `}}` on a line of its own"
+                )),
+            );
+            self.directives(&[], None);
+            return;
+        };
+        self.stream.next();
+        let Some(tokens) = self.tokens_to_close() else {
+            self.unclosed(open.at, &format!("the snippet {} is never closed", shown(name)));
+            return;
+        };
+        if self.imports(&tokens, name) {
+            let message = format!("the snippet {} imports itself", shown(name));
+            self.mistakes.push(Mistake::error(Code::ImportCycle, key.at, message));
+            return;
+        }
+        if let Some(before) = self.snippets.get(name) {
+            let mistake = Mistake::error(
+                Code::BadSnippet,
+                key.at,
+                format!("there are two snippets {}", shown(name)),
+            );
+            self.mistakes.push(mistake.label("the second").related(before.at, "the first"));
+            return;
+        }
+        self.snippets.insert(name.to_owned(), Snippet { tokens: tokens.into(), at: key.at });
+    }
+
+    /// Whether words have an `import` of this name at the beginning of a line.
+    fn imports(&mut self, tokens: &[Token], name: &str) -> bool {
+        let mut line = None;
+        tokens.windows(2).any(|pair| {
+            let starts_line = line != Some(pair[0].line);
+            line = Some(pair[0].last_line);
+            let at = pair[1].at;
+            starts_line && &*pair[0].text == "import" && self.expanded(&pair[1].text, at).0 == name
+        })
+    }
+
+    /// The words as far as the `}` that closes a `{` already taken; `None` if there is none.
+    fn tokens_to_close(&mut self) -> Option<Vec<Token>> {
+        let mut tokens = Vec::new();
+        let mut open = 1;
+        while let Some(item) = self.stream.next() {
+            open = if item.is("{") {
+                open + 1
+            } else if item.is("}") {
+                open - 1
+            } else {
+                open
+            };
+            if open == 0 {
+                return Some(tokens);
+            }
+            tokens.push(item.token);
+        }
+        None
+    }
+
+    /// A `{` whose `}` is not there.
+    fn unclosed(&mut self, open: Span, message: &str) {
+        let mistake = Mistake::error(Code::Unclosed, open, message);
+        self.mistakes.push(
+            mistake.label("no `}` for this brace").help("close it with `}` on a line of its own"),
+        );
+    }
+
+    /// An item as a word, with its variables set in. Counts it.
+    fn word(&mut self, item: &Item) -> Word {
+        self.words += 1;
+        if self.words > WORDS_MAX {
+            let message = format!("the configuration has more than {WORDS_MAX} words");
+            self.mistakes.push(Mistake::error(Code::TooLarge, item.at, message));
+            self.stream.clear();
+        }
+        let (text, expanded) = self.expanded(&item.token.text, item.at);
+        Word { text, at: item.at, expanded }
+    }
+
+    /// A text with its variables set in, and whether it had any. A text that would have no end
+    /// stays as it is.
+    fn expanded(&mut self, text: &str, at: Span) -> (String, bool) {
+        let mut unset = Vec::new();
+        let expanded = variables::expand(text, |name| match self.variable(name) {
+            Some(value) => value,
+            None => {
+                unset.push(name.to_owned());
+                String::new()
+            }
+        });
+        for name in unset {
+            self.warn_of_unset(&name, text, at);
+        }
+        match expanded {
+            Ok(Some(expanded)) => (expanded, true),
+            Ok(None) => (text.to_owned(), false),
+            Err(variables::Endless) => {
+                let message =
+                    format!("the variables in {} contain themselves, or are too long", shown(text));
+                let mistake = Mistake::error(Code::EndlessVariable, at, message);
+                self.mistakes.push(mistake.note("CoreDNS hangs on this, with one core fully busy"));
+                (text.to_owned(), false)
+            }
+        }
+    }
+
+    fn variable(&mut self, name: &str) -> Option<String> {
+        if let Some(value) = self.variables.get(name) {
+            return Some(value.clone());
+        }
+        let value = self.surroundings.variable(name);
+        self.consulted.insert(Consulted::Variable { name: name.to_owned(), set: value.is_some() });
+        if let Some(value) = &value {
+            self.variables.insert(name.to_owned(), value.clone());
+        }
+        value
+    }
+
+    fn warn_of_unset(&mut self, name: &str, text: &str, at: Span) {
+        let message = format!("the environment variable {} is not set", shown(name));
+        let mistake = Mistake::warning(Code::UnsetVariable, at, message)
+            .label("read as if nothing stood here");
+        let help = match name.split_once(':') {
+            Some((name, _)) => format!("there is no syntax for a default: `{name}` has to be set"),
+            None if text.contains(&format!("{{{{${name}}}}}")) => {
+                format!(
+                    "if this is a variable of a template, write `{{{{ ${name} }}}}` with blanks"
+                )
+            }
+            None => String::new(),
+        };
+        self.mistakes.push(mistake.help(help));
+    }
+
+    fn warn_of_quoted_brace(&mut self, brace: &Item) {
+        if brace.token.quoted {
+            let mistake = Mistake::warning(
+                Code::QuotedBrace,
+                brace.at,
+                "a brace in quotes is a brace all the same",
+            );
+            self.mistakes.push(mistake.help("write it without quotes"));
+        }
+    }
+}
