@@ -12,9 +12,12 @@
 //! [`Syntax`] for how a plugin reads its directive, [`Mistakes`] for what the operator sees.
 #![forbid(unsafe_code)]
 
+mod directives;
 mod key;
+pub mod kind;
 mod mistake;
 mod parse;
+mod read;
 mod render;
 mod source;
 mod suggest;
@@ -22,9 +25,11 @@ mod surroundings;
 mod tree;
 mod zone;
 
+pub use directives::check_directives;
 pub use key::{Claim, Claims, Key, Scheme};
 pub use mistake::{Accepted, Code, Mistake, Mistakes, Note, Severity, shown};
 pub use parse::{Parsed, parse};
+pub use read::{Args, Form, Property, Reader, Repeats, Syntax};
 pub use source::{Import, Position, Sources, Span};
 pub use surroundings::{Consulted, Surroundings, Unreadable};
 pub use tree::{Block, Directive, Line, ServerBlock, Word, content};

@@ -100,7 +100,7 @@ fn write_lines(lines: &[Line], depth: usize, f: &mut fmt::Formatter<'_>) -> fmt:
             write!(f, "{}{word}", if index > 0 { " " } else { "" })?;
         }
         if let Some(body) = &line.body {
-            write_lines(body, depth + 1, f)?
+            write_lines(body, depth + 1, f)?;
         }
         f.write_char('\n')?;
     }
