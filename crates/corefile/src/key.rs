@@ -77,8 +77,7 @@ impl Key {
                 Some(Self { scheme, zones, port, word: word.clone() })
             }
             Err(why) => {
-                let mistake = Mistake::error(Code::BadKey, word.at, message(word, why));
-                mistakes.push(mistake.help(advice(&word.text, why)).about(word));
+                mistakes.push(bad(word, why));
                 None
             }
         }
@@ -143,14 +142,23 @@ fn message(word: &Word, why: BadKey) -> String {
     }
 }
 
-fn advice(text: &str, why: BadKey) -> String {
+fn bad(word: &Word, why: BadKey) -> Mistake {
+    let text = &word.text;
     if let Some(name) = text.strip_suffix('{') {
-        return format!("write a blank before the brace: `{name} {{`");
+        let message = format!("there is no blank before the brace of {}", shown(text));
+        return Mistake::error(Code::GluedBrace, word.at, message)
+            .help(format!("write `{name} {{`"));
     }
+    let mistake = Mistake::error(Code::BadKey, word.at, message(word, why)).about(word);
     match why {
-        BadKey::NoPort if text.is_empty() => "write the comma directly behind a key".to_owned(),
-        BadKey::Zone(BadZone::Empty) => format!("write `.{text}` for the root zone on this port"),
-        _ => "a key is a zone or a network, perhaps with scheme and port: `example.org`, `10.0.0.0/8`, `tls://example.org:853`".to_owned(),
+        BadKey::NoPort if text.is_empty() => mistake.help("write the comma directly behind a key"),
+        BadKey::NoPort => {
+            mistake.help("write a zone, perhaps with scheme and port: `tls://example.org:853`")
+        }
+        BadKey::Zone(BadZone::Empty) => {
+            mistake.help(format!("write `.{text}` for the root on this port"))
+        }
+        _ => mistake,
     }
 }
 
@@ -161,7 +169,7 @@ fn odd(word: &Word, zone: &str) -> Mistake {
     let text = &word.text;
     if let Some(name) = text.strip_suffix('{') {
         let label = "the brace is part of the name: nobody asks for this zone";
-        return mistake.label(label).help(format!("write a blank before the brace: `{name} {{`"));
+        return mistake.label(label).help(format!("write `{name} {{`"));
     }
     if let Some((scheme, rest)) = text.split_once("://").filter(|_| zone.contains("://")) {
         let known = Scheme::ALL.map(Scheme::name);

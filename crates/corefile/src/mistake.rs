@@ -262,6 +262,8 @@ pub enum Code {
     HashInWord,
     /// A `"` without a second one.
     UnclosedQuote,
+    /// A word right behind a `"`, without a blank.
+    GluedQuote,
     /// A brace in quotes, which is a brace all the same.
     QuotedBrace,
     /// A brace without a blank beside it.
@@ -342,6 +344,7 @@ impl Code {
             Self::TooLarge => "too-large",
             Self::HashInWord => "hash-in-word",
             Self::UnclosedQuote => "unclosed-quote",
+            Self::GluedQuote => "glued-quote",
             Self::QuotedBrace => "quoted-brace",
             Self::GluedBrace => "glued-brace",
             Self::BraceOnNextLine => "brace-on-next-line",

@@ -296,7 +296,10 @@ impl Parser<'_> {
     /// The end of all files in a server block. CoreDNS does not miss the `}` if the very last word
     /// is one, whatever that one closes.
     fn end_of_files(&mut self, context: &Context<'_>) {
-        let Some(open) = context.open.filter(|_| !context.ended_inside) else { return };
+        let Some(open) = context.open.filter(|_| !context.ended_inside && !self.stream.is_cut())
+        else {
+            return;
+        };
         let message = "this server block is never closed";
         let mistake = if self.stream.is_after_close() {
             Mistake::warning(Code::Unclosed, open, message)

@@ -132,12 +132,7 @@ impl Parser<'_> {
             }
         }
         if files.is_empty() {
-            let mistake = Mistake::warning(
-                Code::ImportNotFound,
-                at,
-                format!("no file matches {}", shown(name)),
-            );
-            self.mistakes.push(mistake.label("nothing is imported"));
+            self.mistakes.push(nothing_matches(name, at));
         }
         // The one that comes first is put on top last.
         for file in files.iter().rev() {
@@ -176,6 +171,8 @@ impl Parser<'_> {
 
     fn cannot_import(&mut self, name: &str, path: &str, why: Unreadable, at: Span) {
         let mistake = match why {
+            // CoreDNS takes even this for a pattern, and a pattern may match nothing.
+            Unreadable::Missing if path.contains(']') => nothing_matches(name, at),
             Unreadable::Missing => {
                 let message = format!("there is neither a snippet nor a file {}", shown(name));
                 Mistake::error(Code::ImportNotFound, at, message).help(self.advice(name, path))
@@ -238,6 +235,11 @@ impl Parser<'_> {
 
     fn limit(&mut self, at: Span, message: String) {
         self.mistakes.push(Mistake::error(Code::ImportLimit, at, message));
-        self.stream.clear();
+        self.stream.cut();
     }
+}
+
+fn nothing_matches(name: &str, at: Span) -> Mistake {
+    let message = format!("no file matches {}", shown(name));
+    Mistake::warning(Code::ImportNotFound, at, message).label("nothing is imported")
 }

@@ -153,7 +153,10 @@ impl Lexer<'_> {
         let at = self.span(start);
         if !closed {
             self.warn_of_quote(start);
-        } else if self.line > line {
+        } else if self.chars.peek().is_some_and(|&(_, c)| !c.is_whitespace()) {
+            self.warn_of_end(at, self.line > line);
+        }
+        if closed && self.line > line {
             self.long_quote.get_or_insert(at);
         }
         (closed || !text.is_empty()).then(|| Token {
@@ -163,6 +166,26 @@ impl Lexer<'_> {
             last_line: self.line,
             quoted: true,
         })
+    }
+
+    /// A word begins right behind the closing quote: that one was probably meant to open.
+    fn warn_of_end(&mut self, quoted: Span, is_long: bool) {
+        let range = quoted.range();
+        let end = Span::new(self.file, range.end - 1, range.end);
+        let mut mistake = Mistake::warning(
+            Code::GluedQuote,
+            end,
+            "a quote ends here, and a word begins without a blank",
+        )
+        .label("what follows is a word of its own");
+        if is_long {
+            let start = Span::new(self.file, range.start, range.start + 1);
+            mistake = mistake.related(
+                start,
+                "the quote begins here: perhaps the missing one belongs into this line",
+            );
+        }
+        self.mistakes.push(mistake);
     }
 
     fn warn_of_quote(&mut self, start: usize) {
@@ -224,7 +247,7 @@ mod tests {
         read("a.test x#y.test z.test", "a.test x z.test", 1);
         read("whoami# x", "whoami x", 1);
         read("a \"#b\" c", "a #b c", 0);
-        read("\"b.test\"c.test d\"e.test", "b.test c.test d\"e.test", 0);
+        read("\"b.test\"c.test d\"e.test", "b.test c.test d\"e.test", 1);
         read(r#""a\"b" "c\d" "\\" e\f"#, r#"a"b c\d \\ e\f"#, 0);
         read("a \"b c\" d", "a b c d", 0);
         read("a \"b\nc\" d\ne", "a b\nc d|e", 0);
@@ -251,9 +274,11 @@ mod tests {
     fn a_missing_quote_is_looked_for_where_a_quote_spans_lines() {
         let mut mistakes = Mistakes::new();
         lex(0, "log \"a\nlog \"b \"c", &mut mistakes);
-        let mistake = mistakes.iter().next().unwrap();
-        assert_eq!(mistake.at, Span::new(0, 14, 15));
-        assert_eq!(mistake.notes[0].at, Some(Span::new(0, 4, 12)));
+        let places: Vec<_> =
+            mistakes.iter().map(|mistake| (mistake.at, mistake.notes[0].at)).collect();
+        let glued = (Span::new(0, 11, 12), Some(Span::new(0, 4, 5)));
+        let unclosed = (Span::new(0, 14, 15), Some(Span::new(0, 4, 12)));
+        assert_eq!(places, [glued, unclosed]);
     }
 
     proptest! {

@@ -191,7 +191,7 @@ impl<'s> Parser<'s> {
                 break;
             }
         }
-        if let Some(comma) = comma {
+        if let Some(comma) = comma.filter(|_| !self.stream.is_cut()) {
             let mistake = Mistake::error(Code::DanglingComma, comma, "no key follows this comma");
             self.mistakes.push(mistake.help("remove the comma, or write another zone behind it"));
         }
@@ -278,6 +278,9 @@ impl<'s> Parser<'s> {
 
     /// A `{` whose `}` is not there.
     fn unclosed(&mut self, open: Span, message: &str) {
+        if self.stream.is_cut() {
+            return;
+        }
         let mistake = Mistake::error(Code::Unclosed, open, message);
         self.mistakes.push(
             mistake.label("no `}` for this brace").help("close it with `}` on a line of its own"),
@@ -290,7 +293,7 @@ impl<'s> Parser<'s> {
         if self.words > WORDS_MAX {
             let message = format!("the configuration has more than {WORDS_MAX} words");
             self.mistakes.push(Mistake::error(Code::TooLarge, item.at, message));
-            self.stream.clear();
+            self.stream.cut();
         }
         let (text, expanded) = self.expanded(&item.token.text, item.at);
         Word { text, at: item.at, expanded }
