@@ -12,9 +12,11 @@
 //! [`Syntax`] for how a plugin reads its directive, [`Mistakes`] for what the operator sees.
 #![forbid(unsafe_code)]
 
+mod code;
 mod directives;
 mod key;
 pub mod kind;
+mod legacy;
 mod mistake;
 mod parse;
 mod read;
@@ -25,9 +27,11 @@ mod surroundings;
 mod tree;
 mod zone;
 
+pub use code::Code;
 pub use directives::check_directives;
 pub use key::{Claim, Claims, Key, Scheme};
-pub use mistake::{Accepted, Code, Mistake, Mistakes, Note, Severity, shown};
+pub use legacy::modernise;
+pub use mistake::{Accepted, Mistake, Mistakes, Note, Severity, shown};
 pub use parse::{Parsed, parse};
 pub use read::{Args, Form, Property, Reader, Repeats, Syntax};
 pub use source::{Import, Position, Sources, Span};

@@ -2,7 +2,9 @@
 
 mod any;
 mod golden;
+mod legacy;
 mod observed;
+mod reading;
 
 use corefile::{
     Line, Mistakes, Parsed, ServerBlock, Surroundings, Unreadable, check_directives, parse,
