@@ -71,9 +71,7 @@ impl Key {
     pub fn read(word: &Word, mistakes: &mut Mistakes) -> Option<Self> {
         match split(&word.text) {
             Ok((scheme, zones, port)) => {
-                for zone in zones.iter().filter(|zone| !zone::is_preferred(zone)) {
-                    mistakes.push(odd(word, zone));
-                }
+                mistakes.append(warnings(word, scheme, &zones));
                 Some(Self { scheme, zones, port, word: word.clone() })
             }
             Err(why) => {
@@ -160,6 +158,19 @@ fn bad(word: &Word, why: BadKey) -> Mistake {
         }
         _ => mistake,
     }
+}
+
+fn warnings(word: &Word, scheme: Scheme, zones: &[String]) -> Mistakes {
+    if scheme == Scheme::Unix {
+        let message = format!("nothing listens for {}", shown(&word.text));
+        let mistake = Mistake::warning(Code::Ignored, word.at, message).about(word);
+        return mistake.label("CoreDNS ignores such a key, and so it is here").into();
+    }
+    let mut mistakes = Mistakes::new();
+    for zone in zones.iter().filter(|zone| !zone::is_preferred(zone)) {
+        mistakes.push(odd(word, zone));
+    }
+    mistakes
 }
 
 /// The warning that CoreDNS prints at its start, in its words, and what may have gone wrong.

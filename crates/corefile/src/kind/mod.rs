@@ -107,6 +107,16 @@ fn limits<T>(low: &Bound<T>, high: &Bound<T>, shown: impl Fn(&T) -> String) -> S
     }
 }
 
+/// `a number between 1 and 5`, `a number, at least 1`, `a number`
+fn with_limits(what: &str, limits: &str) -> String {
+    let join = match limits {
+        "" => "",
+        _ if limits.starts_with("between") => " ",
+        _ => ", ",
+    };
+    format!("{what}{join}{limits}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -177,12 +177,13 @@ impl Parser<'_> {
                 continue;
             }
             if item.is("{") {
-                match lines.last_mut().filter(|line| line.body.is_none()) {
-                    Some(_) => {
-                        let body = self.body(&item, depth + 1, context);
-                        lines.last_mut().expect("it was there a moment ago").body = Some(body);
-                    }
-                    None => self.stray_open(&item),
+                if lines.last().is_none_or(|line| line.body.is_some()) {
+                    self.stray_open(&item);
+                    continue;
+                }
+                let body = self.body(&item, depth + 1, context);
+                if let Some(line) = lines.last_mut() {
+                    line.body = Some(body);
                 }
                 continue;
             }

@@ -1,6 +1,6 @@
 //! The words of one line, read from left to right.
 
-use super::syntax::{Form, Property, Reader, names, read_lines, unknown};
+use super::syntax::{Form, Property, Reader, Table, names, unknown};
 use crate::key::zones_of_argument;
 use crate::kind::{Kind, Wrong};
 use crate::tree::span_of;
@@ -11,14 +11,14 @@ use crate::{Code, Line, Mistake, Mistakes, Span, Word, shown};
 /// Every method that reads takes the words it reads. What a reader leaves over is a mistake, so that
 /// a property without arguments reads nothing at all.
 pub struct Args<'a> {
-    form: Form,
-    name: &'a Word,
-    words: &'a [Word],
+    pub(super) form: Form,
+    pub(super) name: &'a Word,
+    pub(super) words: &'a [Word],
     /// How many words were taken.
-    taken: usize,
-    body: Option<&'a [Line]>,
-    scope: &'a Scope<'a>,
-    mistakes: &'a mut Mistakes,
+    pub(super) taken: usize,
+    pub(super) body: Option<&'a [Line]>,
+    pub(super) scope: &'a Scope<'a>,
+    pub(super) mistakes: &'a mut Mistakes,
 }
 
 /// Where a line stands.
@@ -173,7 +173,7 @@ impl<'a> Args<'a> {
             properties: names(properties),
             zones: self.scope.zones,
         };
-        read_lines(lines, properties, None, config, &scope, self.mistakes);
+        Table { properties, otherwise: None, scope }.read(lines, config, self.mistakes);
         true
     }
 
@@ -191,17 +191,6 @@ impl<'a> Args<'a> {
     /// Nothing that this line may begin with.
     pub fn unknown(&self) -> Mistake {
         unknown(self.name, self.scope)
-    }
-
-    pub(super) fn new(
-        form: Form,
-        name: &'a Word,
-        words: &'a [Word],
-        body: Option<&'a [Line]>,
-        scope: &'a Scope<'a>,
-        mistakes: &'a mut Mistakes,
-    ) -> Self {
-        Self { form, name, words, taken: 0, body, scope, mistakes }
     }
 
     /// Reads the line, and looks at what is left of it.

@@ -134,14 +134,16 @@ impl<C> Syntax<C> {
     ) {
         let scope =
             Scope { directive: self.directive.name, properties: names(self.properties), zones };
-        let mut args = Args::new(
-            self.directive.form(),
-            &directive.name,
-            &directive.args,
-            None,
-            &scope,
+        let mut args = Args {
+            form: self.directive.form(),
+            name: &directive.name,
+            words: &directive.args,
+            taken: 0,
+            // The block is read below.
+            body: None,
+            scope: &scope,
             mistakes,
-        );
+        };
         args.run(self.directive.read, config);
         let Some(lines) = &directive.body else { return };
         if self.properties.is_empty() && self.otherwise.is_none() {
@@ -150,7 +152,8 @@ impl<C> Syntax<C> {
             mistakes.push(mistake.help(format!("usage: `{}`", self.directive.usage)));
             return;
         }
-        read_lines(lines, self.properties, self.otherwise, config, &scope, mistakes);
+        let table = Table { properties: self.properties, otherwise: self.otherwise, scope };
+        table.read(lines, config, mistakes);
     }
 
     fn check_repetition(&self, block: &Block<'_>, mistakes: &mut Mistakes) {
@@ -166,36 +169,41 @@ impl<C> Syntax<C> {
     }
 }
 
-/// Reads the lines of a block by a table.
-pub(super) fn read_lines<C>(
-    lines: &[Line],
-    properties: &[Property<C>],
-    otherwise: Option<Reader<C>>,
-    config: &mut C,
-    scope: &Scope<'_>,
-    mistakes: &mut Mistakes,
-) {
-    let mut seen: HashMap<&str, Span> = HashMap::new();
-    for line in lines {
-        let Some((name, words)) = line.words.split_first() else { continue };
-        let property = properties.iter().find(|property| property.name == name.text);
-        let (form, read) = match (property, otherwise) {
-            (Some(property), _) => (property.form(), property.read),
-            (None, Some(read)) => {
-                (Form { name: "", usage: "", default: "", doc: "", repeats: Repeats::Adds }, read)
-            }
-            (None, None) => {
-                mistakes.push(unknown(name, scope));
+/// What the lines of a block may be.
+pub(super) struct Table<'t, C> {
+    pub(super) properties: &'t [Property<C>],
+    pub(super) otherwise: Option<Reader<C>>,
+    pub(super) scope: Scope<'t>,
+}
+
+impl<C> Table<'_, C> {
+    /// Reads the lines of a block.
+    pub(super) fn read(&self, lines: &[Line], config: &mut C, mistakes: &mut Mistakes) {
+        let mut seen: HashMap<&str, Span> = HashMap::new();
+        for line in lines {
+            let Some((name, words)) = line.words.split_first() else { continue };
+            let Some((form, read)) = self.find(&name.text) else {
+                mistakes.push(unknown(name, &self.scope));
                 continue;
+            };
+            if let Some(first) = seen.insert(&name.text, name.at)
+                && let Some(mistake) = repetition(&form, Code::RepeatedProperty, name.at, first)
+            {
+                mistakes.push(mistake);
             }
-        };
-        if let Some(first) = property.and_then(|property| seen.insert(property.name, name.at))
-            && let Some(mistake) = repetition(&form, Code::RepeatedProperty, name.at, first)
-        {
-            mistakes.push(mistake);
+            let body = line.body.as_deref();
+            let mut args = Args { form, name, words, taken: 0, body, scope: &self.scope, mistakes };
+            args.run(read, config);
         }
-        let mut args = Args::new(form, name, words, line.body.as_deref(), scope, mistakes);
-        args.run(read, config);
+    }
+
+    fn find(&self, name: &str) -> Option<(Form, Reader<C>)> {
+        const ANY: Form =
+            Form { name: "", usage: "", default: "", doc: "", repeats: Repeats::Adds };
+        match self.properties.iter().find(|property| property.name == name) {
+            Some(property) => Some((property.form(), property.read)),
+            None => Some((ANY, self.otherwise?)),
+        }
     }
 }
 
