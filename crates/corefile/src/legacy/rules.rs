@@ -22,7 +22,8 @@ pub(super) const DIRECTIVES: &[DirectiveRule] = &[
         fate: "was removed in CoreDNS 1.7",
         today: |_| {
             Renewed::Lost(
-                "clusters are not federated this way any more; `rewrite` the names, or `forward` them to a server of the other cluster",
+                "clusters are not federated this way any more; `rewrite` the names, or `forward` \
+                 them to a server of the other cluster",
             )
         },
     },
@@ -210,7 +211,8 @@ fn upstream(_: &mut Head<'_>, words: &[&str]) -> Today {
     Today::Gone(match words {
         [_] => "names outside of the zone are resolved by this server itself",
         _ => {
-            "names outside of the zone are resolved by this server itself; `forward` them to those servers if they must be asked"
+            "names outside of the zone are resolved by this server itself; `forward` them to those \
+             servers if they must be asked"
         }
     })
 }

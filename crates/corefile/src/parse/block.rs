@@ -267,29 +267,29 @@ impl Parser<'_> {
             && self.stream.line_ends_with_open()
     }
 
+    /// The first line of a server block inside of another one.
     fn second_server_block(&mut self, first: &Item, context: &Context<'_>) {
         let name = shown(&first.token.text);
-        let mistake = match context.open {
-            Some(open) => {
-                let message = format!("the server block before {name} is not closed");
-                let mistake = Mistake::error(Code::Unclosed, first.at, message)
-                    .label("this begins a server block")
+        let mistake = |message: String| {
+            Mistake::error(Code::Unclosed, first.at, message).label("this begins a server block")
+        };
+        let mistake = match (context.open, context.keys) {
+            (Some(open), _) => {
+                let mistake = mistake(format!("the server block before {name} is not closed"))
                     .related(open, "this brace is still open here")
                     .help("close it with `}` on a line of its own");
                 self.blame(mistake, context)
             }
-            None => {
-                let message =
-                    format!("{name} follows a server block without braces, which has no end");
-                let mistake = Mistake::error(Code::Unclosed, first.at, message)
-                    .label("this begins a server block");
-                match context.keys {
-                    [.., last] => mistake
-                        .related(last.at, "the server block without braces")
-                        .help(format!("write `{},` if all of these are keys of one block, else put braces around each block", last.text)),
-                    [] => mistake,
-                }
+            (None, [.., last]) => {
+                let help = format!(
+                    "write `{},` if all of these are keys of one block, else put braces around each",
+                    last.text
+                );
+                mistake(format!("{name} follows a server block that has no braces and so no end"))
+                    .related(last.at, "the server block without braces")
+                    .help(help)
             }
+            (None, []) => mistake(format!("{name} stands inside of something that has no end")),
         };
         self.mistakes.push(mistake);
     }

@@ -179,8 +179,10 @@ impl Parser<'_> {
             }
             Unreadable::Directory => {
                 let message = format!("{} is a directory", shown(path));
-                Mistake::error(Code::ImportUnreadable, at, message)
-                    .help("import files: `*.server` and `*.override` match no directories, `*` also matches `..data` of a mounted ConfigMap")
+                Mistake::error(Code::ImportUnreadable, at, message).help(
+                    "import files: unlike `*.server` and `*.override`, `*` alone also matches \
+                     the `..data` of a mounted ConfigMap",
+                )
             }
             Unreadable::Because(why) => {
                 let message = format!("{} cannot be read: {why}", shown(path));
@@ -229,7 +231,12 @@ impl Parser<'_> {
             let mistake = Mistake::warning(Code::NotUtf8, at, "the file is not UTF-8");
             self.mistakes.push(mistake.label("each octet that is none is read as this character"));
         }
-        let tokens = lex(number, self.sources.file_text(number), &mut self.mistakes).into();
+        let tokens = lex(number, self.sources.file_text(number), &mut self.mistakes);
+        let tokens: Rc<[Token]> = tokens.take(self.room + 1).collect();
+        match (self.room.checked_sub(tokens.len()), tokens.last()) {
+            (None, Some(last)) => self.too_many_words(last.at),
+            (room, _) => self.room = room.unwrap_or(0),
+        }
         Ok(File { number, tokens })
     }
 

@@ -21,7 +21,11 @@ pub(super) struct Token {
 }
 
 /// The words of the file with number `file`.
-pub(super) fn lex(file: u32, text: &str, mistakes: &mut Mistakes) -> Vec<Token> {
+pub(super) fn lex<'t>(
+    file: u32,
+    text: &'t str,
+    mistakes: &'t mut Mistakes,
+) -> impl Iterator<Item = Token> {
     let mut lexer = Lexer {
         file,
         text,
@@ -30,11 +34,7 @@ pub(super) fn lex(file: u32, text: &str, mistakes: &mut Mistakes) -> Vec<Token> 
         mistakes,
         long_quote: None,
     };
-    let mut tokens = Vec::new();
-    while let Some(token) = lexer.token() {
-        tokens.push(token);
-    }
-    tokens
+    std::iter::from_fn(move || lexer.token())
 }
 
 /// The octets of a file as text. A mark at the beginning is dropped, and every octet that is not
@@ -94,33 +94,35 @@ impl Lexer<'_> {
     fn word(&mut self) -> Token {
         let start = self.offset();
         let mut text = String::new();
-        let mut hash = None;
-        while let Some(&(at, c)) = self.chars.peek() {
+        let mut hash = false;
+        while let Some(&(_, c)) = self.chars.peek() {
             match c {
                 // CoreDNS drops a carriage return wherever it stands, without ending the word.
                 '\r' => {}
                 _ if c.is_whitespace() => break,
                 // In CoreDNS a `#` silences the rest of its word, and not the rest of the line.
-                '#' => _ = hash.get_or_insert(at),
-                _ if hash.is_some() => {}
+                '#' => hash = true,
+                _ if hash => {}
                 _ => text.push(c),
             }
             self.chars.next();
         }
         let at = self.span(start);
-        if let Some(hash) = hash {
-            self.warn_of_hash(start, hash, &text);
+        if hash {
+            self.warn_of_hash(start, &text);
         }
         Token { text: text.into(), at, line: self.line, last_line: self.line, quoted: false }
     }
 
-    fn warn_of_hash(&mut self, start: usize, hash: usize, text: &str) {
+    fn warn_of_hash(&mut self, start: usize, text: &str) {
         let at = Span::new(self.file, start, self.offset());
-        let written = self.text[start..self.offset()].trim_end();
-        let comment = &written[hash - start..];
-        let mistake = Mistake::warning(Code::HashInWord, at, format!("{} is read as {}", shown(written), shown(text)))
+        let written = shown(self.text[start..self.offset()].trim_end());
+        let message = format!("{written} is read as {}", shown(text));
+        let mistake = Mistake::warning(Code::HashInWord, at, message)
             .label("a `#` inside a word hides the rest of the word, but not the rest of the line")
-            .help(format!("write a blank before the `#` if a comment begins here, else quotes: `\"{text}{comment}\"`"));
+            .help(
+                "write a blank before the `#` if it begins a comment, else quotes around the word",
+            );
         self.mistakes.push(mistake);
     }
 
@@ -221,7 +223,7 @@ mod tests {
     /// Words, with `|` where a line begins, and how many mistakes there were.
     fn words(text: &str) -> (String, usize) {
         let mut mistakes = Mistakes::new();
-        let tokens = lex(0, text, &mut mistakes);
+        let tokens: Vec<_> = lex(0, text, &mut mistakes).collect();
         let mut all = String::new();
         for (index, token) in tokens.iter().enumerate() {
             if index > 0 {
@@ -273,7 +275,7 @@ mod tests {
     #[test]
     fn a_missing_quote_is_looked_for_where_a_quote_spans_lines() {
         let mut mistakes = Mistakes::new();
-        lex(0, "log \"a\nlog \"b \"c", &mut mistakes);
+        assert_eq!(lex(0, "log \"a\nlog \"b \"c", &mut mistakes).count(), 4);
         let places: Vec<_> =
             mistakes.iter().map(|mistake| (mistake.at, mistake.notes[0].at)).collect();
         let glued = (Span::new(0, 11, 12), Some(Span::new(0, 4, 5)));

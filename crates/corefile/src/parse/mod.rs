@@ -26,7 +26,7 @@ use std::rc::Rc;
 use stream::{Item, Stream};
 
 /// Words of a whole configuration. A Corefile has hundreds.
-const WORDS_MAX: usize = 2_000_000;
+const WORDS_MAX: usize = 1_000_000;
 
 /// What a Corefile says.
 #[derive(Clone, Debug)]
@@ -70,6 +70,8 @@ struct Parser<'s> {
     snippets_imported: usize,
     files_imported: usize,
     words: usize,
+    /// How many words of files may still be read.
+    room: usize,
 }
 
 /// A block to be set in by name. Variables are not set in before it is used.
@@ -93,6 +95,7 @@ impl<'s> Parser<'s> {
             snippets_imported: 0,
             files_imported: 0,
             words: 0,
+            room: WORDS_MAX,
         }
     }
 
@@ -291,12 +294,16 @@ impl<'s> Parser<'s> {
     fn word(&mut self, item: &Item) -> Word {
         self.words += 1;
         if self.words > WORDS_MAX {
-            let message = format!("the configuration has more than {WORDS_MAX} words");
-            self.mistakes.push(Mistake::error(Code::TooLarge, item.at, message));
-            self.stream.cut();
+            self.too_many_words(item.at);
         }
         let (text, expanded) = self.expanded(&item.token.text, item.at);
         Word { text, at: item.at, expanded }
+    }
+
+    fn too_many_words(&mut self, at: Span) {
+        let message = format!("the configuration has more than {WORDS_MAX} words");
+        self.mistakes.push(Mistake::error(Code::TooLarge, at, message));
+        self.stream.cut();
     }
 
     /// A text with its variables set in, and whether it had any. A text that would have no end

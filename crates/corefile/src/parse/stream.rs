@@ -40,8 +40,11 @@ impl Item {
 
 impl Stream {
     /// Puts the words of a text before all others; `import` is the number of the import that asked
-    /// for them.
+    /// for them. Nothing is added once a limit was reached.
     pub(super) fn push(&mut self, tokens: Rc<[Token]>, import: u32) {
+        if self.cut {
+            return;
+        }
         self.drop_finished();
         self.frames.push(Frame { tokens, next: 0, import });
     }

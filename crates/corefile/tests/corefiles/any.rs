@@ -55,8 +55,10 @@ fn limits_are_mistakes() {
     let deep = format!(". {{\n log {}{}\n}}\n", "x {\n".repeat(10_000), "}\n".repeat(10_000));
     assert_eq!(codes(&read(deep.as_bytes())), ["too-deep"]);
 
-    let long = ". {\n chaos ".to_owned() + &"x ".repeat(2_000_001) + "\n}\n";
+    let long = ". {\n chaos ".to_owned() + &"x ".repeat(1_000_001) + "\n}\n";
     assert_eq!(codes(&parse("Corefile", long.as_bytes(), &()).mistakes), ["too-large"]);
+    let braces = "}\n".repeat(1_000_001);
+    assert_eq!(codes(&parse("Corefile", braces.as_bytes(), &()).mistakes), ["too-large"]);
     let large = vec![b'#'; 17 << 20];
     assert_eq!(codes(&parse("Corefile", &large, &()).mistakes), ["too-large"]);
 }
