@@ -1,7 +1,7 @@
 //! The inside of a server block: directives, and the lines in their blocks.
 
-use super::Parser;
 use super::stream::Item;
+use super::{CLOSES_NOTHING, Parser};
 use crate::tree::span_of;
 use crate::{Code, Directive, Line, Mistake, Span, Word, shown};
 
@@ -224,9 +224,9 @@ impl Parser<'_> {
     fn end_of_block(&mut self, close: &Item, context: &Context<'_>) {
         self.warn_of_quoted_brace(close);
         let glued = context.keys.iter().any(|key| key.text.ends_with('{'));
-        // Without keys, or with a brace glued to one, the mistake has been told already.
+        // Without keys, or with a brace for a key or at its end, the mistake has been told already.
         let [first, ..] = context.keys else { return };
-        if context.open.is_some() || glued {
+        if context.open.is_some() || glued || first.text == "}" {
             return;
         }
         let message = "this `}` closes a server block that was never opened";
@@ -244,7 +244,7 @@ impl Parser<'_> {
     fn close_not_alone(&mut self, close: &Item, context: &Context<'_>) {
         let message = match context.open {
             Some(_) => "this `}` must stand on a line of its own",
-            None => "this `}` closes nothing",
+            None => CLOSES_NOTHING,
         };
         let mistake = Mistake::error(Code::CloseNotAlone, close.at, message);
         self.mistakes.push(mistake.help("move the brace to the next line"));
@@ -279,6 +279,10 @@ impl Parser<'_> {
                     .related(open, "this brace is still open here")
                     .help("close it with `}` on a line of its own");
                 self.blame(mistake, context)
+            }
+            (None, [close]) if close.text == "}" => {
+                Mistake::error(Code::StrayClose, close.at, CLOSES_NOTHING)
+                    .help("remove it, or look above for a `}` too many or a missing `{`")
             }
             (None, [.., last]) => {
                 let help = format!(

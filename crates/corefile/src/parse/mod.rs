@@ -14,7 +14,6 @@ mod path;
 mod stream;
 mod variables;
 
-use crate::tree::span_of;
 use crate::{
     Code, Consulted, Key, Mistake, Mistakes, ServerBlock, Sources, Span, Surroundings, Unreadable,
     Word, shown,
@@ -28,11 +27,14 @@ use stream::{Item, Stream};
 /// Words of a whole configuration. A Corefile has hundreds.
 const WORDS_MAX: usize = 1_000_000;
 
+/// What is said of a `}` without a `{`.
+const CLOSES_NOTHING: &str = "this `}` closes nothing";
+
 /// What a Corefile says.
 #[derive(Clone, Debug)]
 pub struct Parsed {
-    /// The server blocks, in the order of the file. An empty file has none, which CoreDNS takes for
-    /// its default configuration; so may the caller.
+    /// The server blocks, in the order of the file. One without keys answers for nothing: it is here
+    /// because what stands in it may be wrong all the same.
     pub blocks: Vec<ServerBlock>,
     /// What is wrong with its form; what the directives say is not looked at.
     pub mistakes: Mistakes,
@@ -40,6 +42,14 @@ pub struct Parsed {
     pub sources: Sources,
     /// What else was looked at, the root file not included.
     pub consulted: BTreeSet<Consulted>,
+}
+
+impl Parsed {
+    /// Whether nothing is served at all, as by a file of comments. CoreDNS uses its default
+    /// configuration then: `whoami` for every name.
+    pub fn is_empty(&self) -> bool {
+        self.blocks.iter().all(|block| block.keys.is_empty())
+    }
 }
 
 /// Reads a Corefile.
@@ -112,61 +122,63 @@ impl<'s> Parser<'s> {
     fn server_blocks(&mut self) -> Vec<ServerBlock> {
         let mut blocks = Vec::new();
         while let Some(item) = self.stream.peek() {
-            if item.is("}") {
-                self.stray_close(&item);
-            } else {
-                blocks.extend(self.server_block(&item));
-            }
+            let block = match item.is("}") {
+                true => Some(self.stray_close(&item)),
+                false => self.server_block(&item),
+            };
+            blocks.extend(block.filter(|it| !it.keys.is_empty() || !it.directives.is_empty()));
         }
         blocks
     }
 
-    /// A `}` where a key is expected. CoreDNS takes it for the key of a server block, the zone `}.`,
-    /// which ends at once if another `}` follows on the next line; what else follows is refused.
-    fn stray_close(&mut self, close: &Item) {
-        self.stream.next();
-        let next = self.stream.peek();
-        let pair = next.as_ref().is_some_and(|next| next.is("}") && next.starts_line);
-        if pair {
-            self.stream.next();
-        }
-        let message = "this `}` closes nothing";
-        let mistake = match next {
-            Some(_) if !pair => Mistake::error(Code::StrayClose, close.at, message)
-                .help("remove it, or look above for a `}` too many or a missing `{`"),
-            _ => Mistake::warning(Code::StrayClose, close.at, message)
-                .label("CoreDNS serves a zone called `}.` for it; here it is ignored")
-                .help("remove it"),
-        };
-        self.mistakes.push(mistake);
-    }
-
-    /// A server block or a snippet; `None` for a snippet and for a block that is unusable.
+    /// A server block or a snippet, which is kept and not given.
     fn server_block(&mut self, first: &Item) -> Option<ServerBlock> {
         let keys = self.keys();
-        if let [key] = keys.as_slice()
+        let next = self.stream.peek();
+        // At the end of all files a snippet is a zone, as every key is that stands alone.
+        if let ([key], Some(_)) = (keys.as_slice(), &next)
             && let Some(name) = key.text.strip_prefix('(').and_then(|text| text.strip_suffix(')'))
         {
-            let name = name.to_owned();
-            self.snippet(&name, key);
+            self.snippet(name, key);
             return None;
         }
-        let open = self.stream.peek().filter(|item| item.is("{"));
         if keys.is_empty() {
+            let open = next.filter(|item| item.is("{"));
             self.without_keys(open.as_ref().unwrap_or(first));
         }
-        let at = span_of(&keys);
-        let keys_read: Vec<_> =
-            keys.iter().filter_map(|word| Key::read(word, &mut self.mistakes)).collect();
-        let directives = match open {
-            Some(open) => {
-                self.stream.next();
-                self.warn_of_quoted_brace(&open);
-                self.directives(&keys, Some(open.at))
+        Some(self.block(&keys, first.at))
+    }
+
+    /// A server block whose keys have been taken.
+    fn block(&mut self, keys: &[Word], first: Span) -> ServerBlock {
+        let read = keys.iter().filter_map(|word| Key::read(word, &mut self.mistakes)).collect();
+        let open = self.stream.peek().filter(|item| item.is("{"));
+        if let Some(open) = &open {
+            self.stream.next();
+            self.warn_of_quoted_brace(open);
+        }
+        let directives = self.directives(keys, open.map(|open| open.at));
+        let at = keys.last().map_or(first, |last| first.to(last.at));
+        ServerBlock { keys: read, directives, at }
+    }
+
+    /// A `}` where a key is expected. CoreDNS takes it for one: the zone `}.`, whose directives are
+    /// the lines that follow, as far as the next `}`.
+    fn stray_close(&mut self, close: &Item) -> ServerBlock {
+        let keys = self.keys();
+        let block = match keys.as_slice() {
+            [_, first, ..] => self.block(&keys[1..], first.at),
+            _ => {
+                let directives = self.directives(&keys, None);
+                ServerBlock { keys: Vec::new(), directives, at: close.at }
             }
-            None => self.directives(&keys, None),
         };
-        (!keys.is_empty()).then_some(ServerBlock { keys: keys_read, directives, at })
+        // If this is an error by now, then it is not said again.
+        let mistake = Mistake::warning(Code::StrayClose, close.at, CLOSES_NOTHING)
+            .label("CoreDNS serves a zone called `}.` with what follows; here both are ignored")
+            .help("remove it, or look above for a `}` too many or a missing `{`");
+        self.mistakes.push(mistake);
+        block
     }
 
     /// The keys of a server block, as far as a `{` or the end of their line. A comma says that

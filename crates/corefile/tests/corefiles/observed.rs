@@ -56,6 +56,8 @@ fn braces() {
         case(". { errors\n whoami\n}\n", Loads, ". | errors; whoami", &[]),
         // It takes the second brace for the zone `}.`
         case(". {\n whoami\n}\n}\n", Loads, ". | whoami", &["stray-close"]),
+        case("} chaos\n errors\n", Loads, "chaos | errors", &["stray-close"]),
+        case("(s)", Loads, "(s) | ", &["odd-key"]),
         case("}\n", Loads, "", &["stray-close"]),
         case(
             ". {\n whoami\n}\n}\n}\nb.test {\n whoami\n}\n",
@@ -101,9 +103,15 @@ fn braces() {
             "a.test | \nb.test | whoami",
             &["unclosed"],
         ),
-        // The block is parsed and forgotten.
-        case("{\n whoami\n}\n. {\n whoami\n}\n", Loads, ". | whoami", &["no-keys"]),
-        case("\"\"\n{\n whoami\n}\n", Loads, "", &["no-keys"]),
+        // The block is checked and forgotten.
+        case("{\n whoami\n}\n. {\n whoami\n}\n", Loads, " | whoami\n. | whoami", &["no-keys"]),
+        case("\"\"\n{\n whoami\n}\n", Loads, " | whoami", &["no-keys"]),
+        case(
+            "{\n foo\n}\n",
+            Refuses("Unknown directive 'foo'"),
+            " | foo",
+            &["no-keys", "unknown-directive"],
+        ),
         case(
             ". {\n {\n whoami\n }\n}\n",
             Refuses("Unknown directive '{'"),
@@ -511,4 +519,96 @@ fn imports() {
         ),
     ];
     cases.iter().for_each(|case| verify(case, &world));
+}
+
+/// What the deployment repository, the Helm chart and NodeLocal DNSCache ship, with the changes that
+/// people make to it. All of it loads in CoreDNS.
+#[test]
+fn corefiles_that_are_shipped_have_no_mistake() {
+    let world = World::with(
+        &[
+            (
+                "/etc/coredns/custom/a.server",
+                "stub.test:53 {\n    errors\n    forward . 10.0.0.9\n}\n",
+            ),
+            ("/etc/coredns/custom/b.override", "log\n"),
+            ("/etc/coredns/custom/..data/a.server", ""),
+        ],
+        &[],
+    );
+    let deployment = "\
+.:53 {
+    errors
+    health {
+      lameduck 5s
+    }
+    ready
+    kubernetes cluster.local in-addr.arpa ip6.arpa {
+      fallthrough in-addr.arpa ip6.arpa
+    }
+    prometheus :9153
+    forward . /etc/resolv.conf {
+      max_concurrent 1000
+    }
+    cache 30
+    loop
+    reload
+    loadbalance
+    import custom/*.override
+}
+import custom/*.server
+";
+    let helm = "\
+dns://example.org:53 tls://example.org:853 {
+    errors
+    health {
+        lameduck 10s
+    }
+    kubernetes cluster.local in-addr.arpa ip6.arpa {
+        pods insecure
+        ttl 30
+    }
+    prometheus 0.0.0.0:9153
+    template ANY ANY example.net {
+        match \"^[^.]+\\\\.(?P<a>[a-z]+)\\\\.$\"
+        answer \"{{ .Name }} 60 IN CNAME {{ .Group.a }}.example.org.\"
+    }
+    log . \"{remote}:{port} - {>id} \\\"{type} {class} {name}\\\" {rcode}\"
+}
+";
+    let node_local = "\
+cluster.local:53 {
+    errors
+    cache {
+            success 9984 30
+            denial 9984 5
+    }
+    reload
+    loop
+    bind 169.254.20.10 10.96.0.10
+    forward . 10.96.0.11 {
+            force_tcp
+    }
+    prometheus :9253
+    health 169.254.20.10:8080
+    }
+in-addr.arpa:53 {
+    errors
+    cache 30
+    }
+.:53 {
+    errors
+    forward . /etc/resolv.conf
+    }
+";
+    for (text, blocks) in [(deployment, 2), (helm, 1), (node_local, 3)] {
+        for text in [text.to_owned(), text.replace('\n', "\r\n"), text.replace("    ", "\t")] {
+            let parsed = check(text.as_bytes(), &world);
+            let shown = parsed.mistakes.render(&parsed.sources, false);
+            assert!(parsed.mistakes.is_empty(), "{shown}");
+            assert_eq!(parsed.blocks.len(), blocks);
+        }
+    }
+    let consulted = check(deployment.as_bytes(), &world).consulted;
+    assert_eq!(consulted.len(), 4, "two directories and two files: {consulted:?}");
 }
