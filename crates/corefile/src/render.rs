@@ -1,6 +1,6 @@
 //! Mistakes for people, as rustc shows them, and for programs.
 
-use crate::{Mistake, Mistakes, Note, Severity, Sources, Span};
+use crate::{Mistake, Mistakes, Note, Severity, Sources, Span, shown};
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 
 /// Imports that are named on the way to a mistake.
@@ -76,7 +76,7 @@ fn notes(mistake: &Mistake, sources: &Sources) -> Vec<Note> {
     let mut imports = sources.imports(mistake.at);
     for import in imports.by_ref().take(IMPORTS_MAX) {
         let text = match import.snippet {
-            Some(name) => format!("in the snippet `{name}`, imported here"),
+            Some(name) => format!("in the snippet {}, imported here", shown(name)),
             None => "in a file that is imported here".to_owned(),
         };
         notes.push(Note { at: Some(import.at), text });
@@ -103,10 +103,10 @@ fn report<'r>(mistake: &'r Mistake, sources: &'r Sources) -> Group<'r> {
         level.primary_title(mistake.message.as_str()).element(frame(mistake, near, sources));
     for note in far {
         let place = note.at.map(|at| format!(" ({})", place(at, sources))).unwrap_or_default();
-        group = group.element(Level::NOTE.message(note.text + &place));
+        group = group.element(Level::NOTE.message(harmless(&note.text) + &place));
     }
     if !mistake.help.is_empty() {
-        group = group.element(Level::HELP.message(mistake.help.as_str()));
+        group = group.element(Level::HELP.message(harmless(&mistake.help)));
     }
     group
 }
@@ -133,6 +133,20 @@ fn frame<'r>(mistake: &'r Mistake, near: Vec<Note>, sources: &'r Sources) -> Ele
     });
     let frame = Snippet::source(text).line_start(line).path(path);
     frame.annotation(primary).annotations(near).into()
+}
+
+/// A text without control characters other than line breaks: what the renderer does by itself for
+/// titles and labels, but not for the lines below.
+fn harmless(text: &str) -> String {
+    let mut harmless = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && c != '\n' {
+            harmless.extend(c.escape_default());
+        } else {
+            harmless.push(c);
+        }
+    }
+    harmless
 }
 
 /// `Corefile:4:13`

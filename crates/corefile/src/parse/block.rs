@@ -63,8 +63,8 @@ impl Parser<'_> {
         directives
     }
 
-    /// A directive with its block. CoreDNS takes words behind that block for the same directive once
-    /// more, which makes several of one.
+    /// A directive with its block. CoreDNS takes words behind that block for the same directive
+    /// once more, which makes several of one.
     fn directive(
         &mut self,
         name: &Item,
@@ -286,7 +286,7 @@ impl Parser<'_> {
             }
             (None, [.., last]) => {
                 let help = format!(
-                    "write `{},` if all of these are keys of one block, else put braces around each",
+                    "write `{},` if these are all keys of one block, else put braces around each",
                     last.text
                 );
                 mistake(format!("{name} follows a server block that has no braces and so no end"))

@@ -126,8 +126,8 @@ impl Lexer<'_> {
         self.mistakes.push(mistake);
     }
 
-    /// A word in quotes, which may have blanks, line breaks and `\"` in it. Any other backslash is a
-    /// backslash. A quote that is never closed ends with the file, and is no word if it is empty.
+    /// A word in quotes, which may have blanks, line breaks and `\"` in it. Any other backslash is
+    /// a backslash. A quote that is never closed ends with the file, and is no word if it is empty.
     fn quoted(&mut self) -> Option<Token> {
         let (start, line) = (self.offset(), self.line);
         self.chars.next();

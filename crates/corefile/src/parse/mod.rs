@@ -26,6 +26,8 @@ use stream::{Item, Stream};
 
 /// Words of a whole configuration. A Corefile has hundreds.
 const WORDS_MAX: usize = 1_000_000;
+/// Octets of a word that counts as one; a longer one counts as several.
+const WORD_LENGTH: usize = 64;
 
 /// What is said of a `}` without a `{`.
 const CLOSES_NOTHING: &str = "this `}` closes nothing";
@@ -33,8 +35,8 @@ const CLOSES_NOTHING: &str = "this `}` closes nothing";
 /// What a Corefile says.
 #[derive(Clone, Debug)]
 pub struct Parsed {
-    /// The server blocks, in the order of the file. One without keys answers for nothing: it is here
-    /// because what stands in it may be wrong all the same.
+    /// The server blocks, in the order of the file. One without keys answers for nothing: it is
+    /// here because what stands in it may be wrong all the same.
     pub blocks: Vec<ServerBlock>,
     /// What is wrong with its form; what the directives say is not looked at.
     pub mistakes: Mistakes,
@@ -54,9 +56,9 @@ impl Parsed {
 
 /// Reads a Corefile.
 ///
-/// `path` is its name in messages and where relative imports begin; for a text from elsewhere it may
-/// be any word, `stdin` for example. `text` may be anything at all: there is a limit on everything,
-/// and reading takes time in proportion to its length and to that of what it imports.
+/// `path` is its name in messages and where relative imports begin; for a text from elsewhere it
+/// may be any word, `stdin` for example. `text` may be anything at all: there is a limit on
+/// everything, and reading takes time in proportion to its length and to that of what it imports.
 pub fn parse(path: &str, text: &[u8], surroundings: &dyn Surroundings) -> Parsed {
     let mut parser = Parser::new(surroundings);
     match parser.add_file(path, text) {
@@ -76,7 +78,7 @@ struct Parser<'s> {
     stream: Stream,
     snippets: HashMap<String, Snippet>,
     files: HashMap<String, Result<File, Unreadable>>,
-    variables: HashMap<String, String>,
+    variables: HashMap<String, Option<String>>,
     snippets_imported: usize,
     files_imported: usize,
     words: usize,
@@ -122,11 +124,12 @@ impl<'s> Parser<'s> {
     fn server_blocks(&mut self) -> Vec<ServerBlock> {
         let mut blocks = Vec::new();
         while let Some(item) = self.stream.peek() {
-            let block = match item.is("}") {
-                true => Some(self.stray_close(&item)),
-                false => self.server_block(&item),
-            };
-            blocks.extend(block.filter(|it| !it.keys.is_empty() || !it.directives.is_empty()));
+            let is_stray = item.is("}");
+            let block =
+                if is_stray { Some(self.stray_close(&item)) } else { self.server_block(&item) };
+            blocks.extend(
+                block.filter(|block| !block.keys.is_empty() || !block.directives.is_empty()),
+            );
         }
         blocks
     }
@@ -151,7 +154,7 @@ impl<'s> Parser<'s> {
 
     /// A server block whose keys have been taken.
     fn block(&mut self, keys: &[Word], first: Span) -> ServerBlock {
-        let read = keys.iter().filter_map(|word| Key::read(word, &mut self.mistakes)).collect();
+        let read = keys.iter().filter_map(|word| self.key(word)).collect();
         let open = self.stream.peek().filter(|item| item.is("{"));
         if let Some(open) = &open {
             self.stream.next();
@@ -160,6 +163,16 @@ impl<'s> Parser<'s> {
         let directives = self.directives(keys, open.map(|open| open.at));
         let at = keys.last().map_or(first, |last| first.to(last.at));
         ServerBlock { keys: read, directives, at }
+    }
+
+    fn key(&mut self, word: &Word) -> Option<Key> {
+        // A network may be many zones, and a file many networks.
+        if self.stream.is_cut() {
+            return None;
+        }
+        let key = Key::read(word, &mut self.mistakes)?;
+        self.count_words(key.zones.len(), word.at);
+        Some(key)
     }
 
     /// A `}` where a key is expected. CoreDNS takes it for one: the zone `}.`, whose directives are
@@ -304,12 +317,18 @@ impl<'s> Parser<'s> {
 
     /// An item as a word, with its variables set in. Counts it.
     fn word(&mut self, item: &Item) -> Word {
-        self.words += 1;
-        if self.words > WORDS_MAX {
-            self.too_many_words(item.at);
-        }
         let (text, expanded) = self.expanded(&item.token.text, item.at);
+        // What variables and snippets repeat must not grow without bounds.
+        self.count_words(1 + text.len() / WORD_LENGTH, item.at);
         Word { text, at: item.at, expanded }
+    }
+
+    /// Counts words that are kept, and ends the reading if they are too many.
+    fn count_words(&mut self, words: usize, at: Span) {
+        self.words += words;
+        if self.words > WORDS_MAX {
+            self.too_many_words(at);
+        }
     }
 
     fn too_many_words(&mut self, at: Span) {
@@ -347,13 +366,11 @@ impl<'s> Parser<'s> {
 
     fn variable(&mut self, name: &str) -> Option<String> {
         if let Some(value) = self.variables.get(name) {
-            return Some(value.clone());
+            return value.clone();
         }
         let value = self.surroundings.variable(name);
         self.consulted.insert(Consulted::Variable { name: name.to_owned(), set: value.is_some() });
-        if let Some(value) = &value {
-            self.variables.insert(name.to_owned(), value.clone());
-        }
+        self.variables.insert(name.to_owned(), value.clone());
         value
     }
 

@@ -6,10 +6,13 @@ use crate::kind::{Kind, Wrong};
 use crate::tree::span_of;
 use crate::{Code, Line, Mistake, Mistakes, Span, Word, shown};
 
+/// Zones that one line may name, those of networks included.
+const ZONES_MAX: usize = 100_000;
+
 /// The words behind the name of a directive or property, and the block behind them.
 ///
-/// Every method that reads takes the words it reads. What a reader leaves over is a mistake, so that
-/// a property without arguments reads nothing at all.
+/// Every method that reads takes the words it reads. What a reader leaves over is a mistake, so
+/// that a property without arguments reads nothing at all.
 pub struct Args<'a> {
     pub(super) form: Form,
     pub(super) name: &'a Word,
@@ -109,7 +112,12 @@ impl<'a> Args<'a> {
         let mut zones = Vec::new();
         while let Some(word) = self.word() {
             match zones_of_argument(&word.text) {
-                Ok(more) => zones.extend(more),
+                Ok(more) if zones.len() < ZONES_MAX => zones.extend(more),
+                Ok(_) => {
+                    self.taken = self.words.len();
+                    let message = format!("these are more than {ZONES_MAX} zones");
+                    self.keep(Mistake::error(Code::TooLarge, word.at, message));
+                }
                 Err(why) => {
                     let mistake = Mistake::warning(Code::Ignored, word.at, why).about(word);
                     self.mistakes.push(mistake.label("ignored"));
@@ -165,7 +173,8 @@ impl<'a> Args<'a> {
         self.body.take()
     }
 
-    /// Reads the block behind the line by a table; says whether there is one. All mistakes are kept.
+    /// Reads the block behind the line by a table; says whether there is one. All mistakes are
+    /// kept.
     pub fn block<D>(&mut self, properties: &[Property<D>], config: &mut D) -> bool {
         let Some(lines) = self.body.take() else { return false };
         let scope = Scope {
@@ -213,6 +222,8 @@ impl<'a> Args<'a> {
         let Form { name, default, .. } = self.form;
         match (wrong.hint.as_str(), default) {
             ("", "") => mistake,
+            // The default of a directive is not what holds without the directive.
+            ("", _) if name == self.scope.directive => mistake,
             ("", default) => {
                 mistake.help(format!("leave `{name}` out for the default of {default}"))
             }

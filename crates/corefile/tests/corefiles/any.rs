@@ -59,8 +59,9 @@ fn limits_are_mistakes() {
     assert_eq!(codes(&parse("Corefile", long.as_bytes(), &()).mistakes), ["too-large"]);
     let braces = "}\n".repeat(1_000_001);
     assert_eq!(codes(&parse("Corefile", braces.as_bytes(), &()).mistakes), ["too-large"]);
-    let large = vec![b'#'; 17 << 20];
-    assert_eq!(codes(&parse("Corefile", &large, &()).mistakes), ["too-large"]);
+    assert_eq!(codes(&read(&vec![b'#'; 17 << 20])), ["too-large"]);
+    let networks = format!("{} {{\n log\n}}\n", "10.0.0.0/9 ".repeat(10_000));
+    assert_eq!(codes(&read(networks.as_bytes())), ["too-large"]);
 }
 
 #[test]

@@ -76,3 +76,13 @@ fn directives() {
     ];
     insta::assert_snapshot!(rendered(&cases, &World::default()));
 }
+
+#[test]
+fn nothing_that_is_written_reaches_the_terminal_as_a_command() {
+    let text = "(\u{1b}[2J) {\n foo\u{1b}[31m\n}\n. {\n import \u{1b}[2J\n import x\u{7}\n proxy \u{1b}[31m x\n}\nx\u{1b}[0m{\n";
+    let mut parsed = check(text.as_bytes(), &World::default());
+    parsed.mistakes.append(corefile::modernise(&mut parsed.blocks));
+    let shown = parsed.mistakes.render(&parsed.sources, false);
+    assert!(parsed.mistakes.iter().count() >= 5, "{shown}");
+    assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
+}

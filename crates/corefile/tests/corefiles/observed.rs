@@ -510,7 +510,8 @@ fn imports() {
             ". | ",
             &["import-not-found"],
         ),
-        // It takes minutes and gigabytes until it says `maximum file import depth (10000) exceeded`.
+        // It takes minutes and gigabytes until it says `maximum file import depth (10000)
+        // exceeded`.
         case(
             "import Corefile\n",
             Refuses("maximum file import depth (10000) exceeded"),
@@ -521,8 +522,8 @@ fn imports() {
     cases.iter().for_each(|case| verify(case, &world));
 }
 
-/// What the deployment repository, the Helm chart and NodeLocal DNSCache ship, with the changes that
-/// people make to it. All of it loads in CoreDNS.
+/// What the deployment repository, the Helm chart and NodeLocal DNSCache ship, with the changes
+/// that people make to it. All of it loads in CoreDNS.
 #[test]
 fn corefiles_that_are_shipped_have_no_mistake() {
     let world = World::with(

@@ -255,7 +255,7 @@ fn a_directive_without_properties_takes_no_block() {
         properties: &[],
         otherwise: None,
     };
-    let parsed = parsed("    whoami\n    whoami x {\n        y\n    }");
+    let parsed = parsed("    whoami\n    whoami x\n    whoami {\n        y\n    }");
     let mistakes = WHOAMI.read(&block(&parsed, "whoami"), &mut ());
     insta::assert_snapshot!(mistakes.render(&parsed.sources, false));
 }
