@@ -84,7 +84,7 @@ pub fn check_directives(blocks: &[ServerBlock], known: &[&str]) -> Mistakes {
         while let [directive, tail @ ..] = rest {
             if rest.len() >= RUN && rest[..RUN].iter().all(|line| is_no_directive(line, known)) {
                 let run = rest.iter().take_while(|line| is_unknown(line, known)).count();
-                mistakes.push(lines_without_block(&rest[..run], before));
+                mistakes.push(lines_without_block(directive, &rest[1..run], before));
                 rest = &rest[run..];
                 continue;
             }
@@ -111,8 +111,11 @@ fn is_unknown(directive: &Directive, known: &[&str]) -> bool {
     directive.body.is_none() && !known.contains(&name) && advice(name).is_none()
 }
 
-fn lines_without_block(lines: &[Directive], before: Option<&Directive>) -> Mistake {
-    let [first, others @ ..] = lines else { unreachable!("a run has lines") };
+fn lines_without_block(
+    first: &Directive,
+    others: &[Directive],
+    before: Option<&Directive>,
+) -> Mistake {
     let names: Vec<_> = others.iter().take(RUN).map(|line| shown(&line.name.text)).collect();
     let more = if others.len() > RUN { ", …" } else { "" };
     let mistake = unknown(first, &[])

@@ -71,14 +71,11 @@ impl Key {
     pub fn read(word: &Word, mistakes: &mut Mistakes) -> Option<Self> {
         match split(&word.text) {
             Ok((scheme, zones, port)) => {
-                for zone in zones.iter().filter(|zone| !zone::is_preferred(zone)) {
-                    mistakes.push(odd(word, zone));
-                }
+                mistakes.append(warnings(word, scheme, &zones));
                 Some(Self { scheme, zones, port, word: word.clone() })
             }
             Err(why) => {
-                let mistake = Mistake::error(Code::BadKey, word.at, message(word, why));
-                mistakes.push(mistake.help(advice(&word.text, why)).about(word));
+                mistakes.push(bad(word, why));
                 None
             }
         }
@@ -143,15 +140,37 @@ fn message(word: &Word, why: BadKey) -> String {
     }
 }
 
-fn advice(text: &str, why: BadKey) -> String {
+fn bad(word: &Word, why: BadKey) -> Mistake {
+    let text = &word.text;
     if let Some(name) = text.strip_suffix('{') {
-        return format!("write a blank before the brace: `{name} {{`");
+        let message = format!("there is no blank before the brace of {}", shown(text));
+        return Mistake::error(Code::GluedBrace, word.at, message)
+            .help(format!("write `{name} {{`"));
     }
+    let mistake = Mistake::error(Code::BadKey, word.at, message(word, why)).about(word);
     match why {
-        BadKey::NoPort if text.is_empty() => "write the comma directly behind a key".to_owned(),
-        BadKey::Zone(BadZone::Empty) => format!("write `.{text}` for the root zone on this port"),
-        _ => "a key is a zone or a network, perhaps with scheme and port: `example.org`, `10.0.0.0/8`, `tls://example.org:853`".to_owned(),
+        BadKey::NoPort if text.is_empty() => mistake.help("write the comma directly behind a key"),
+        BadKey::NoPort => {
+            mistake.help("write a zone, perhaps with scheme and port: `tls://example.org:853`")
+        }
+        BadKey::Zone(BadZone::Empty) => {
+            mistake.help(format!("write `.{text}` for the root on this port"))
+        }
+        _ => mistake,
     }
+}
+
+fn warnings(word: &Word, scheme: Scheme, zones: &[String]) -> Mistakes {
+    if scheme == Scheme::Unix {
+        let message = format!("nothing listens for {}", shown(&word.text));
+        let mistake = Mistake::warning(Code::Ignored, word.at, message).about(word);
+        return mistake.label("CoreDNS ignores such a key, and so it is here").into();
+    }
+    let mut mistakes = Mistakes::new();
+    for zone in zones.iter().filter(|zone| !zone::is_preferred(zone)) {
+        mistakes.push(odd(word, zone));
+    }
+    mistakes
 }
 
 /// The warning that CoreDNS prints at its start, in its words, and what may have gone wrong.
@@ -161,7 +180,7 @@ fn odd(word: &Word, zone: &str) -> Mistake {
     let text = &word.text;
     if let Some(name) = text.strip_suffix('{') {
         let label = "the brace is part of the name: nobody asks for this zone";
-        return mistake.label(label).help(format!("write a blank before the brace: `{name} {{`"));
+        return mistake.label(label).help(format!("write `{name} {{`"));
     }
     if let Some((scheme, rest)) = text.split_once("://").filter(|_| zone.contains("://")) {
         let known = Scheme::ALL.map(Scheme::name);

@@ -1,9 +1,9 @@
 //! Corefiles: text to a tree with positions, and everything that is wrong with them at once.
 //!
 //! **What this is.** The language of CoreDNS's configuration, with all its corners: words, server
-//! blocks, snippets, imports, environment variables ([`parse`]); what was written for an old CoreDNS
-//! put into today's words ([`modernise`]); and the pieces from which plugins read their directives
-//! ([`Syntax`], [`Property`], [`Args`], [`kind`]).
+//! blocks, snippets, imports, environment variables ([`parse`]); what was written for an old
+//! CoreDNS put into today's words ([`modernise`]); and the pieces from which plugins read their
+//! directives ([`Syntax`], [`Property`], [`Args`], [`kind`]).
 //!
 //! **What this is not.** It reads no file and no environment: [`Surroundings`] does. It knows no
 //! plugin: a plugin's own table says what its directive looks like.
@@ -12,9 +12,11 @@
 //! [`Syntax`] for how a plugin reads its directive, [`Mistakes`] for what the operator sees.
 #![forbid(unsafe_code)]
 
+mod code;
 mod directives;
 mod key;
 pub mod kind;
+mod legacy;
 mod mistake;
 mod parse;
 mod read;
@@ -25,9 +27,11 @@ mod surroundings;
 mod tree;
 mod zone;
 
+pub use code::Code;
 pub use directives::check_directives;
 pub use key::{Claim, Claims, Key, Scheme};
-pub use mistake::{Accepted, Code, Mistake, Mistakes, Note, Severity, shown};
+pub use legacy::modernise;
+pub use mistake::{Accepted, Mistake, Mistakes, Note, Severity, shown};
 pub use parse::{Parsed, parse};
 pub use read::{Args, Form, Property, Reader, Repeats, Syntax};
 pub use source::{Import, Position, Sources, Span};

@@ -1,12 +1,14 @@
 //! Mistakes for people, as rustc shows them, and for programs.
 
-use crate::{Mistake, Mistakes, Note, Severity, Sources, Span};
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
+use crate::{Mistake, Mistakes, Note, Severity, Sources, Span, shown};
+use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 
 /// Imports that are named on the way to a mistake.
 const IMPORTS_MAX: usize = 4;
 /// Lines between two places that are still shown in one frame.
 const NEAR: usize = 60;
+/// Octets that a frame may have.
+const FRAME_MAX: usize = 64 << 10;
 
 impl Mistakes {
     /// All of them with their lines, and a count at the end; nothing if there are none. With
@@ -74,7 +76,7 @@ fn notes(mistake: &Mistake, sources: &Sources) -> Vec<Note> {
     let mut imports = sources.imports(mistake.at);
     for import in imports.by_ref().take(IMPORTS_MAX) {
         let text = match import.snippet {
-            Some(name) => format!("in the snippet `{name}`, imported here"),
+            Some(name) => format!("in the snippet {}, imported here", shown(name)),
             None => "in a file that is imported here".to_owned(),
         };
         notes.push(Note { at: Some(import.at), text });
@@ -101,37 +103,50 @@ fn report<'r>(mistake: &'r Mistake, sources: &'r Sources) -> Group<'r> {
         level.primary_title(mistake.message.as_str()).element(frame(mistake, near, sources));
     for note in far {
         let place = note.at.map(|at| format!(" ({})", place(at, sources))).unwrap_or_default();
-        group = group.element(Level::NOTE.message(note.text + &place));
+        group = group.element(Level::NOTE.message(harmless(&note.text) + &place));
     }
     if !mistake.help.is_empty() {
-        group = group.element(Level::HELP.message(mistake.help.as_str()));
+        group = group.element(Level::HELP.message(harmless(&mistake.help)));
     }
     group
 }
 
-/// The lines of a mistake and of the notes on places near to it.
-fn frame<'r>(
-    mistake: &'r Mistake,
-    near: Vec<Note>,
-    sources: &'r Sources,
-) -> Snippet<'r, Annotation<'r>> {
+/// The lines of a mistake and of the notes on places near to it; of a text that fills a screen,
+/// only where it is.
+fn frame<'r>(mistake: &'r Mistake, near: Vec<Note>, sources: &'r Sources) -> Element<'r> {
+    let path = sources.path(mistake.at);
     let places = near.iter().filter_map(|note| note.at);
     let (text, line, offset) = sources.excerpt(places.fold(mistake.at, Span::cover));
+    if text.len() > FRAME_MAX {
+        let position = sources.position(mistake.at);
+        return Origin::path(path).line(position.line).char_column(position.column).into();
+    }
     let within = |at: Span| {
         let range = at.range();
         range.start - offset..(range.end - offset).min(text.len())
     };
-    let primary = AnnotationKind::Primary.span(within(mistake.at));
-    let mut frame =
-        Snippet::source(text).line_start(line).path(sources.path(mistake.at)).annotation(
-            if mistake.label.is_empty() { primary } else { primary.label(mistake.label.as_str()) },
-        );
-    for note in near {
-        if let Some(at) = note.at {
-            frame = frame.annotation(AnnotationKind::Context.span(within(at)).label(note.text));
+    let label = |label: String| (!label.is_empty()).then_some(label);
+    let primary =
+        AnnotationKind::Primary.span(within(mistake.at)).label(label(mistake.label.clone()));
+    let near = near.into_iter().filter_map(|note| {
+        Some(AnnotationKind::Context.span(within(note.at?)).label(label(note.text)))
+    });
+    let frame = Snippet::source(text).line_start(line).path(path);
+    frame.annotation(primary).annotations(near).into()
+}
+
+/// A text without control characters other than line breaks: what the renderer does by itself for
+/// titles and labels, but not for the lines below.
+fn harmless(text: &str) -> String {
+    let mut harmless = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && c != '\n' {
+            harmless.extend(c.escape_default());
+        } else {
+            harmless.push(c);
         }
     }
-    frame
+    harmless
 }
 
 /// `Corefile:4:13`

@@ -110,7 +110,7 @@ fn write_lines(lines: &[Line], depth: usize, f: &mut fmt::Formatter<'_>) -> fmt:
 /// A server block: the zones that it answers for, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerBlock {
-    /// What it answers for, in the order of the file.
+    /// What it answers for, in the order of the file; empty if that was left out or is wrong.
     pub keys: Vec<Key>,
     /// Its directives, in the order of the file; in which order plugins are asked does not depend
     /// on it.

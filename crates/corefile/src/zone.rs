@@ -29,7 +29,9 @@ impl fmt::Display for BadZone {
             Self::LongLabel => "a label is longer than 63 octets",
             Self::Long => "the name is longer than 255 octets",
             Self::Escape => "the name ends in the middle of an escape",
-            Self::Network => "such a network is not turned into reverse zones; write the zone below `ip6.arpa` itself",
+            Self::Network => {
+                "no reverse zones are made for this network; write the zone below `ip6.arpa` itself"
+            }
         })
     }
 }
@@ -291,7 +293,8 @@ mod tests {
         fn the_zones_of_a_network_cover_it_and_nothing_else(address: u32, prefix in 0..=32u8) {
             let network = Ipv4Addr::from_bits(address);
             let zones = zones(&format!("{network}/{prefix}")).unwrap();
-            let addresses: u64 = zones.iter().map(|zone| 1 << (32 - 8 * (zone.split('.').count() as u64 - 3))).sum();
+            let octets = |zone: &String| zone.split('.').count() as u64 - 3;
+            let addresses: u64 = zones.iter().map(|zone| 1 << (32 - 8 * octets(zone))).sum();
             prop_assert_eq!(addresses, 1 << (32 - prefix));
         }
     }

@@ -1,6 +1,6 @@
 //! Durations as Go writes them: `300ms`, `1.5h`, `2h45m`.
 
-use super::{Kind, Wrong, limits};
+use super::{Kind, Wrong, limits, with_limits};
 use std::ops::{Bound, RangeBounds};
 use std::time::Duration;
 
@@ -38,10 +38,12 @@ impl GoDuration {
         Self { low: range.start_bound().cloned(), high: range.end_bound().cloned(), seconds }
     }
 
+    fn limits(&self) -> String {
+        limits(&self.low, &self.high, |&limit| shown_duration(limit))
+    }
+
     fn must_be(&self, what: &str) -> Wrong {
-        let limits = limits(&self.low, &self.high, |&limit| shown_duration(limit));
-        let blank = if what.is_empty() || limits.is_empty() { "" } else { " " };
-        Wrong::must_be(format!("{what}{blank}{limits}"))
+        Wrong::must_be(with_limits(what, &self.limits()))
     }
 }
 
@@ -55,7 +57,7 @@ impl Kind for GoDuration {
         match read {
             Some(Sign::Plus(duration)) if (self.low, self.high).contains(&duration) => Ok(duration),
             Some(Sign::Minus) if self.low == Bound::Unbounded => Err(Wrong::must_be("at least 0s")),
-            Some(_) => Err(self.must_be("")),
+            Some(_) => Err(Wrong::must_be(self.limits())),
             None if bare => Err(self
                 .must_be("a duration with a unit")
                 .hint(format!("write `{word}s` for seconds"))),
@@ -181,7 +183,7 @@ mod tests {
         assert_eq!(wrong("-5s"), Wrong::must_be("at least 2s"));
         assert_eq!(
             wrong("30"),
-            Wrong::must_be("a duration with a unit at least 2s").hint("write `30s` for seconds")
+            Wrong::must_be("a duration with a unit, at least 2s").hint("write `30s` for seconds")
         );
         assert_eq!(duration(..).read("-1s").unwrap_err(), Wrong::must_be("at least 0s"));
         let timeout = duration_or_seconds(Duration::from_secs(1)..=Duration::from_secs(86_400));

@@ -13,6 +13,7 @@ pub use duration::{duration, duration_or_seconds, shown_duration};
 pub use keyword::keyword;
 pub use number::{Whole, integer, percent, seconds};
 
+use crate::key::zones_of_argument;
 use std::marker::PhantomData;
 use std::ops::Bound;
 use std::str::FromStr;
@@ -57,6 +58,12 @@ pub fn text() -> impl Kind<Value = String> {
 /// A path; the file is not looked at. The directive `root` says what it is relative to.
 pub fn path() -> impl Kind<Value = String> {
     by("a path", |word| (!word.is_empty()).then(|| word.to_owned()))
+}
+
+/// A zone, or a network that stands for its reverse zones; see [`crate::zones`]. Scheme and port
+/// are read and forgotten, as CoreDNS does. For a list of them there is [`crate::Args::zones`].
+pub fn zones() -> impl Kind<Value = Vec<String>> {
+    by("a zone or a network", |word| zones_of_argument(word).ok())
 }
 
 /// Anything that Rust can read from a text; `what` follows "must be": `an IPv4 address`.
@@ -107,6 +114,16 @@ fn limits<T>(low: &Bound<T>, high: &Bound<T>, shown: impl Fn(&T) -> String) -> S
     }
 }
 
+/// `a number between 1 and 5`, `a number, at least 1`, `a number`
+fn with_limits(what: &str, limits: &str) -> String {
+    let join = match limits {
+        "" => "",
+        _ if limits.starts_with("between") => " ",
+        _ => ", ",
+    };
+    format!("{what}{join}{limits}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,5 +136,7 @@ mod tests {
         assert_eq!(kind.read("x").unwrap_err().must_be, "an IPv4 address");
         assert!(path().read("").is_err());
         assert_eq!(text().read(""), Ok(String::new()));
+        assert_eq!(zones().read("dns://A.test:53"), Ok(vec!["a.test.".to_owned()]));
+        assert!(zones().read("a..test").is_err());
     }
 }

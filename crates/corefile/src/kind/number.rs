@@ -1,6 +1,6 @@
 //! Whole numbers, seconds, percentages.
 
-use super::{Kind, Wrong, duration, limits};
+use super::{Kind, Wrong, duration, limits, with_limits};
 use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds};
 
@@ -77,14 +77,14 @@ impl<T: Whole> Kind for Integer<T> {
         match word.parse() {
             Ok(number) => self.within(number).ok_or_else(|| Wrong::must_be(self.limits(number))),
             Err(_) if self.unit.is_empty() => {
-                let limits = self.limits(0);
-                let blank = if limits.is_empty() { "" } else { " " };
-                Err(Wrong::must_be(format!("a whole number{blank}{limits}")))
+                Err(Wrong::must_be(with_limits("a whole number", &self.limits(0))))
             }
             Err(_) => {
-                let wrong = Wrong::must_be(
-                    format!("a whole number {} without a unit", self.limits(0)).replace("  ", " "),
+                let seconds = with_limits(
+                    "a whole number of seconds",
+                    &self.limits(0).replace(self.unit, ""),
                 );
+                let wrong = Wrong::must_be(seconds + ", without a unit");
                 let meant = duration(..).read(word).ok().filter(|meant| meant.subsec_nanos() == 0);
                 Err(match meant {
                     Some(meant) => wrong.hint(format!("write `{}`", meant.as_secs())),
@@ -106,7 +106,7 @@ impl Kind for Percent {
         if let Some(percent) = number.and_then(|number| self.0.within(number)) {
             return Ok(percent);
         }
-        let wrong = Wrong::must_be(format!("a percentage {}", self.0.limits(0)).trim_end());
+        let wrong = Wrong::must_be(with_limits("a percentage", &self.0.limits(0)));
         Err(match bare {
             Some(number) => wrong.hint(format!("write `{number}%`")),
             None => wrong,
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(port.read("+53"), Ok(53));
         assert_eq!(wrong(&port, "0").0, "at least 1");
         assert_eq!(wrong(&port, "65536").0, "between 1 and 65535");
-        assert_eq!(wrong(&port, "0x10").0, "a whole number at least 1");
+        assert_eq!(wrong(&port, "0x10").0, "a whole number, at least 1");
         assert_eq!(wrong(&integer::<i64>(..), "x").0, "a whole number");
         assert_eq!(wrong(&integer::<i64>(..=5), "6").0, "at most 5");
         assert_eq!(integer::<i64>(..).read("-5"), Ok(-5));
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(ttl.read("3600"), Ok(3600));
         assert_eq!(wrong(&ttl, "0"), ("between 1 and 65535 seconds".to_owned(), String::new()));
         let (must_be, hint) = wrong(&ttl, "1h");
-        assert_eq!(must_be, "a whole number between 1 and 65535 seconds without a unit");
+        assert_eq!(must_be, "a whole number of seconds between 1 and 65535, without a unit");
         assert_eq!(hint, "write `3600`");
     }
 

@@ -1,7 +1,7 @@
 //! The inside of a server block: directives, and the lines in their blocks.
 
-use super::Parser;
 use super::stream::Item;
+use super::{CLOSES_NOTHING, Parser};
 use crate::tree::span_of;
 use crate::{Code, Directive, Line, Mistake, Span, Word, shown};
 
@@ -63,8 +63,8 @@ impl Parser<'_> {
         directives
     }
 
-    /// A directive with its block. CoreDNS takes words behind that block for the same directive once
-    /// more, which makes several of one.
+    /// A directive with its block. CoreDNS takes words behind that block for the same directive
+    /// once more, which makes several of one.
     fn directive(
         &mut self,
         name: &Item,
@@ -177,12 +177,13 @@ impl Parser<'_> {
                 continue;
             }
             if item.is("{") {
-                match lines.last_mut().filter(|line| line.body.is_none()) {
-                    Some(_) => {
-                        let body = self.body(&item, depth + 1, context);
-                        lines.last_mut().expect("it was there a moment ago").body = Some(body);
-                    }
-                    None => self.stray_open(&item),
+                if lines.last().is_none_or(|line| line.body.is_some()) {
+                    self.stray_open(&item);
+                    continue;
+                }
+                let body = self.body(&item, depth + 1, context);
+                if let Some(line) = lines.last_mut() {
+                    line.body = Some(body);
                 }
                 continue;
             }
@@ -223,9 +224,9 @@ impl Parser<'_> {
     fn end_of_block(&mut self, close: &Item, context: &Context<'_>) {
         self.warn_of_quoted_brace(close);
         let glued = context.keys.iter().any(|key| key.text.ends_with('{'));
-        // Without keys, or with a brace glued to one, the mistake has been told already.
+        // Without keys, or with a brace for a key or at its end, the mistake has been told already.
         let [first, ..] = context.keys else { return };
-        if context.open.is_some() || glued {
+        if context.open.is_some() || glued || first.text == "}" {
             return;
         }
         let message = "this `}` closes a server block that was never opened";
@@ -243,7 +244,7 @@ impl Parser<'_> {
     fn close_not_alone(&mut self, close: &Item, context: &Context<'_>) {
         let message = match context.open {
             Some(_) => "this `}` must stand on a line of its own",
-            None => "this `}` closes nothing",
+            None => CLOSES_NOTHING,
         };
         let mistake = Mistake::error(Code::CloseNotAlone, close.at, message);
         self.mistakes.push(mistake.help("move the brace to the next line"));
@@ -266,29 +267,33 @@ impl Parser<'_> {
             && self.stream.line_ends_with_open()
     }
 
+    /// The first line of a server block inside of another one.
     fn second_server_block(&mut self, first: &Item, context: &Context<'_>) {
         let name = shown(&first.token.text);
-        let mistake = match context.open {
-            Some(open) => {
-                let message = format!("the server block before {name} is not closed");
-                let mistake = Mistake::error(Code::Unclosed, first.at, message)
-                    .label("this begins a server block")
+        let mistake = |message: String| {
+            Mistake::error(Code::Unclosed, first.at, message).label("this begins a server block")
+        };
+        let mistake = match (context.open, context.keys) {
+            (Some(open), _) => {
+                let mistake = mistake(format!("the server block before {name} is not closed"))
                     .related(open, "this brace is still open here")
                     .help("close it with `}` on a line of its own");
                 self.blame(mistake, context)
             }
-            None => {
-                let message =
-                    format!("{name} follows a server block without braces, which has no end");
-                let mistake = Mistake::error(Code::Unclosed, first.at, message)
-                    .label("this begins a server block");
-                match context.keys {
-                    [.., last] => mistake
-                        .related(last.at, "the server block without braces")
-                        .help(format!("write `{},` if all of these are keys of one block, else put braces around each block", last.text)),
-                    [] => mistake,
-                }
+            (None, [close]) if close.text == "}" => {
+                Mistake::error(Code::StrayClose, close.at, CLOSES_NOTHING)
+                    .help("remove it, or look above for a `}` too many or a missing `{`")
             }
+            (None, [.., last]) => {
+                let help = format!(
+                    "write `{},` if these are all keys of one block, else put braces around each",
+                    last.text
+                );
+                mistake(format!("{name} follows a server block that has no braces and so no end"))
+                    .related(last.at, "the server block without braces")
+                    .help(help)
+            }
+            (None, []) => mistake(format!("{name} stands inside of something that has no end")),
         };
         self.mistakes.push(mistake);
     }
@@ -296,7 +301,10 @@ impl Parser<'_> {
     /// The end of all files in a server block. CoreDNS does not miss the `}` if the very last word
     /// is one, whatever that one closes.
     fn end_of_files(&mut self, context: &Context<'_>) {
-        let Some(open) = context.open.filter(|_| !context.ended_inside) else { return };
+        let Some(open) = context.open.filter(|_| !context.ended_inside && !self.stream.is_cut())
+        else {
+            return;
+        };
         let message = "this server block is never closed";
         let mistake = if self.stream.is_after_close() {
             Mistake::warning(Code::Unclosed, open, message)

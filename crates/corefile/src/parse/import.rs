@@ -132,12 +132,7 @@ impl Parser<'_> {
             }
         }
         if files.is_empty() {
-            let mistake = Mistake::warning(
-                Code::ImportNotFound,
-                at,
-                format!("no file matches {}", shown(name)),
-            );
-            self.mistakes.push(mistake.label("nothing is imported"));
+            self.mistakes.push(nothing_matches(name, at));
         }
         // The one that comes first is put on top last.
         for file in files.iter().rev() {
@@ -176,14 +171,18 @@ impl Parser<'_> {
 
     fn cannot_import(&mut self, name: &str, path: &str, why: Unreadable, at: Span) {
         let mistake = match why {
+            // CoreDNS takes even this for a pattern, and a pattern may match nothing.
+            Unreadable::Missing if path.contains(']') => nothing_matches(name, at),
             Unreadable::Missing => {
                 let message = format!("there is neither a snippet nor a file {}", shown(name));
                 Mistake::error(Code::ImportNotFound, at, message).help(self.advice(name, path))
             }
             Unreadable::Directory => {
                 let message = format!("{} is a directory", shown(path));
-                Mistake::error(Code::ImportUnreadable, at, message)
-                    .help("import files: `*.server` and `*.override` match no directories, `*` also matches `..data` of a mounted ConfigMap")
+                Mistake::error(Code::ImportUnreadable, at, message).help(
+                    "import files: unlike `*.server` and `*.override`, `*` alone also matches \
+                     the `..data` of a mounted ConfigMap",
+                )
             }
             Unreadable::Because(why) => {
                 let message = format!("{} cannot be read: {why}", shown(path));
@@ -232,12 +231,22 @@ impl Parser<'_> {
             let mistake = Mistake::warning(Code::NotUtf8, at, "the file is not UTF-8");
             self.mistakes.push(mistake.label("each octet that is none is read as this character"));
         }
-        let tokens = lex(number, self.sources.file_text(number), &mut self.mistakes).into();
+        let tokens = lex(number, self.sources.file_text(number), &mut self.mistakes);
+        let tokens: Rc<[Token]> = tokens.take(self.room + 1).collect();
+        match (self.room.checked_sub(tokens.len()), tokens.last()) {
+            (None, Some(last)) => self.too_many_words(last.at),
+            (room, _) => self.room = room.unwrap_or(0),
+        }
         Ok(File { number, tokens })
     }
 
     fn limit(&mut self, at: Span, message: String) {
         self.mistakes.push(Mistake::error(Code::ImportLimit, at, message));
-        self.stream.clear();
+        self.stream.cut();
     }
+}
+
+fn nothing_matches(name: &str, at: Span) -> Mistake {
+    let message = format!("no file matches {}", shown(name));
+    Mistake::warning(Code::ImportNotFound, at, message).label("nothing is imported")
 }

@@ -21,7 +21,11 @@ pub(super) struct Token {
 }
 
 /// The words of the file with number `file`.
-pub(super) fn lex(file: u32, text: &str, mistakes: &mut Mistakes) -> Vec<Token> {
+pub(super) fn lex<'t>(
+    file: u32,
+    text: &'t str,
+    mistakes: &'t mut Mistakes,
+) -> impl Iterator<Item = Token> {
     let mut lexer = Lexer {
         file,
         text,
@@ -30,11 +34,7 @@ pub(super) fn lex(file: u32, text: &str, mistakes: &mut Mistakes) -> Vec<Token> 
         mistakes,
         long_quote: None,
     };
-    let mut tokens = Vec::new();
-    while let Some(token) = lexer.token() {
-        tokens.push(token);
-    }
-    tokens
+    std::iter::from_fn(move || lexer.token())
 }
 
 /// The octets of a file as text. A mark at the beginning is dropped, and every octet that is not
@@ -94,38 +94,40 @@ impl Lexer<'_> {
     fn word(&mut self) -> Token {
         let start = self.offset();
         let mut text = String::new();
-        let mut hash = None;
-        while let Some(&(at, c)) = self.chars.peek() {
+        let mut hash = false;
+        while let Some(&(_, c)) = self.chars.peek() {
             match c {
                 // CoreDNS drops a carriage return wherever it stands, without ending the word.
                 '\r' => {}
                 _ if c.is_whitespace() => break,
                 // In CoreDNS a `#` silences the rest of its word, and not the rest of the line.
-                '#' => _ = hash.get_or_insert(at),
-                _ if hash.is_some() => {}
+                '#' => hash = true,
+                _ if hash => {}
                 _ => text.push(c),
             }
             self.chars.next();
         }
         let at = self.span(start);
-        if let Some(hash) = hash {
-            self.warn_of_hash(start, hash, &text);
+        if hash {
+            self.warn_of_hash(start, &text);
         }
         Token { text: text.into(), at, line: self.line, last_line: self.line, quoted: false }
     }
 
-    fn warn_of_hash(&mut self, start: usize, hash: usize, text: &str) {
+    fn warn_of_hash(&mut self, start: usize, text: &str) {
         let at = Span::new(self.file, start, self.offset());
-        let written = self.text[start..self.offset()].trim_end();
-        let comment = &written[hash - start..];
-        let mistake = Mistake::warning(Code::HashInWord, at, format!("{} is read as {}", shown(written), shown(text)))
+        let written = shown(self.text[start..self.offset()].trim_end());
+        let message = format!("{written} is read as {}", shown(text));
+        let mistake = Mistake::warning(Code::HashInWord, at, message)
             .label("a `#` inside a word hides the rest of the word, but not the rest of the line")
-            .help(format!("write a blank before the `#` if a comment begins here, else quotes: `\"{text}{comment}\"`"));
+            .help(
+                "write a blank before the `#` if it begins a comment, else quotes around the word",
+            );
         self.mistakes.push(mistake);
     }
 
-    /// A word in quotes, which may have blanks, line breaks and `\"` in it. Any other backslash is a
-    /// backslash. A quote that is never closed ends with the file, and is no word if it is empty.
+    /// A word in quotes, which may have blanks, line breaks and `\"` in it. Any other backslash is
+    /// a backslash. A quote that is never closed ends with the file, and is no word if it is empty.
     fn quoted(&mut self) -> Option<Token> {
         let (start, line) = (self.offset(), self.line);
         self.chars.next();
@@ -153,7 +155,10 @@ impl Lexer<'_> {
         let at = self.span(start);
         if !closed {
             self.warn_of_quote(start);
-        } else if self.line > line {
+        } else if self.chars.peek().is_some_and(|&(_, c)| !c.is_whitespace()) {
+            self.warn_of_end(at, self.line > line);
+        }
+        if closed && self.line > line {
             self.long_quote.get_or_insert(at);
         }
         (closed || !text.is_empty()).then(|| Token {
@@ -163,6 +168,26 @@ impl Lexer<'_> {
             last_line: self.line,
             quoted: true,
         })
+    }
+
+    /// A word begins right behind the closing quote: that one was probably meant to open.
+    fn warn_of_end(&mut self, quoted: Span, is_long: bool) {
+        let range = quoted.range();
+        let end = Span::new(self.file, range.end - 1, range.end);
+        let mut mistake = Mistake::warning(
+            Code::GluedQuote,
+            end,
+            "a quote ends here, and a word begins without a blank",
+        )
+        .label("what follows is a word of its own");
+        if is_long {
+            let start = Span::new(self.file, range.start, range.start + 1);
+            mistake = mistake.related(
+                start,
+                "the quote begins here: perhaps the missing one belongs into this line",
+            );
+        }
+        self.mistakes.push(mistake);
     }
 
     fn warn_of_quote(&mut self, start: usize) {
@@ -198,7 +223,7 @@ mod tests {
     /// Words, with `|` where a line begins, and how many mistakes there were.
     fn words(text: &str) -> (String, usize) {
         let mut mistakes = Mistakes::new();
-        let tokens = lex(0, text, &mut mistakes);
+        let tokens: Vec<_> = lex(0, text, &mut mistakes).collect();
         let mut all = String::new();
         for (index, token) in tokens.iter().enumerate() {
             if index > 0 {
@@ -224,7 +249,7 @@ mod tests {
         read("a.test x#y.test z.test", "a.test x z.test", 1);
         read("whoami# x", "whoami x", 1);
         read("a \"#b\" c", "a #b c", 0);
-        read("\"b.test\"c.test d\"e.test", "b.test c.test d\"e.test", 0);
+        read("\"b.test\"c.test d\"e.test", "b.test c.test d\"e.test", 1);
         read(r#""a\"b" "c\d" "\\" e\f"#, r#"a"b c\d \\ e\f"#, 0);
         read("a \"b c\" d", "a b c d", 0);
         read("a \"b\nc\" d\ne", "a b\nc d|e", 0);
@@ -250,10 +275,12 @@ mod tests {
     #[test]
     fn a_missing_quote_is_looked_for_where_a_quote_spans_lines() {
         let mut mistakes = Mistakes::new();
-        lex(0, "log \"a\nlog \"b \"c", &mut mistakes);
-        let mistake = mistakes.iter().next().unwrap();
-        assert_eq!(mistake.at, Span::new(0, 14, 15));
-        assert_eq!(mistake.notes[0].at, Some(Span::new(0, 4, 12)));
+        assert_eq!(lex(0, "log \"a\nlog \"b \"c", &mut mistakes).count(), 4);
+        let places: Vec<_> =
+            mistakes.iter().map(|mistake| (mistake.at, mistake.notes[0].at)).collect();
+        let glued = (Span::new(0, 11, 12), Some(Span::new(0, 4, 5)));
+        let unclosed = (Span::new(0, 14, 15), Some(Span::new(0, 4, 12)));
+        assert_eq!(places, [glued, unclosed]);
     }
 
     proptest! {

@@ -14,7 +14,6 @@ mod path;
 mod stream;
 mod variables;
 
-use crate::tree::span_of;
 use crate::{
     Code, Consulted, Key, Mistake, Mistakes, ServerBlock, Sources, Span, Surroundings, Unreadable,
     Word, shown,
@@ -26,13 +25,18 @@ use std::rc::Rc;
 use stream::{Item, Stream};
 
 /// Words of a whole configuration. A Corefile has hundreds.
-const WORDS_MAX: usize = 2_000_000;
+const WORDS_MAX: usize = 1_000_000;
+/// Octets of a word that counts as one; a longer one counts as several.
+const WORD_LENGTH: usize = 64;
+
+/// What is said of a `}` without a `{`.
+const CLOSES_NOTHING: &str = "this `}` closes nothing";
 
 /// What a Corefile says.
 #[derive(Clone, Debug)]
 pub struct Parsed {
-    /// The server blocks, in the order of the file. An empty file has none, which CoreDNS takes for
-    /// its default configuration; so may the caller.
+    /// The server blocks, in the order of the file. One without keys answers for nothing: it is
+    /// here because what stands in it may be wrong all the same.
     pub blocks: Vec<ServerBlock>,
     /// What is wrong with its form; what the directives say is not looked at.
     pub mistakes: Mistakes,
@@ -42,11 +46,19 @@ pub struct Parsed {
     pub consulted: BTreeSet<Consulted>,
 }
 
+impl Parsed {
+    /// Whether nothing is served at all, as by a file of comments. CoreDNS uses its default
+    /// configuration then: `whoami` for every name.
+    pub fn is_empty(&self) -> bool {
+        self.blocks.iter().all(|block| block.keys.is_empty())
+    }
+}
+
 /// Reads a Corefile.
 ///
-/// `path` is its name in messages and where relative imports begin; for a text from elsewhere it may
-/// be any word, `stdin` for example. `text` may be anything at all: there is a limit on everything,
-/// and reading takes time in proportion to its length and to that of what it imports.
+/// `path` is its name in messages and where relative imports begin; for a text from elsewhere it
+/// may be any word, `stdin` for example. `text` may be anything at all: there is a limit on
+/// everything, and reading takes time in proportion to its length and to that of what it imports.
 pub fn parse(path: &str, text: &[u8], surroundings: &dyn Surroundings) -> Parsed {
     let mut parser = Parser::new(surroundings);
     match parser.add_file(path, text) {
@@ -66,10 +78,12 @@ struct Parser<'s> {
     stream: Stream,
     snippets: HashMap<String, Snippet>,
     files: HashMap<String, Result<File, Unreadable>>,
-    variables: HashMap<String, String>,
+    variables: HashMap<String, Option<String>>,
     snippets_imported: usize,
     files_imported: usize,
     words: usize,
+    /// How many words of files may still be read.
+    room: usize,
 }
 
 /// A block to be set in by name. Variables are not set in before it is used.
@@ -93,6 +107,7 @@ impl<'s> Parser<'s> {
             snippets_imported: 0,
             files_imported: 0,
             words: 0,
+            room: WORDS_MAX,
         }
     }
 
@@ -109,61 +124,74 @@ impl<'s> Parser<'s> {
     fn server_blocks(&mut self) -> Vec<ServerBlock> {
         let mut blocks = Vec::new();
         while let Some(item) = self.stream.peek() {
-            if item.is("}") {
-                self.stray_close(&item);
-            } else {
-                blocks.extend(self.server_block(&item));
-            }
+            let is_stray = item.is("}");
+            let block =
+                if is_stray { Some(self.stray_close(&item)) } else { self.server_block(&item) };
+            blocks.extend(
+                block.filter(|block| !block.keys.is_empty() || !block.directives.is_empty()),
+            );
         }
         blocks
     }
 
-    /// A `}` where a key is expected. CoreDNS takes it for the key of a server block, the zone `}.`,
-    /// which ends at once if another `}` follows on the next line; what else follows is refused.
-    fn stray_close(&mut self, close: &Item) {
-        self.stream.next();
-        let next = self.stream.peek();
-        let pair = next.as_ref().is_some_and(|next| next.is("}") && next.starts_line);
-        if pair {
-            self.stream.next();
-        }
-        let message = "this `}` closes nothing";
-        let mistake = match next {
-            Some(_) if !pair => Mistake::error(Code::StrayClose, close.at, message)
-                .help("remove it, or look above for a `}` too many or a missing `{`"),
-            _ => Mistake::warning(Code::StrayClose, close.at, message)
-                .label("CoreDNS serves a zone called `}.` for it; here it is ignored")
-                .help("remove it"),
-        };
-        self.mistakes.push(mistake);
-    }
-
-    /// A server block or a snippet; `None` for a snippet and for a block that is unusable.
+    /// A server block or a snippet, which is kept and not given.
     fn server_block(&mut self, first: &Item) -> Option<ServerBlock> {
         let keys = self.keys();
-        if let [key] = keys.as_slice()
+        let next = self.stream.peek();
+        // At the end of all files a snippet is a zone, as every key is that stands alone.
+        if let ([key], Some(_)) = (keys.as_slice(), &next)
             && let Some(name) = key.text.strip_prefix('(').and_then(|text| text.strip_suffix(')'))
         {
-            let name = name.to_owned();
-            self.snippet(&name, key);
+            self.snippet(name, key);
             return None;
         }
-        let open = self.stream.peek().filter(|item| item.is("{"));
         if keys.is_empty() {
+            let open = next.filter(|item| item.is("{"));
             self.without_keys(open.as_ref().unwrap_or(first));
         }
-        let at = span_of(&keys);
-        let keys_read: Vec<_> =
-            keys.iter().filter_map(|word| Key::read(word, &mut self.mistakes)).collect();
-        let directives = match open {
-            Some(open) => {
-                self.stream.next();
-                self.warn_of_quoted_brace(&open);
-                self.directives(&keys, Some(open.at))
+        Some(self.block(&keys, first.at))
+    }
+
+    /// A server block whose keys have been taken.
+    fn block(&mut self, keys: &[Word], first: Span) -> ServerBlock {
+        let read = keys.iter().filter_map(|word| self.key(word)).collect();
+        let open = self.stream.peek().filter(|item| item.is("{"));
+        if let Some(open) = &open {
+            self.stream.next();
+            self.warn_of_quoted_brace(open);
+        }
+        let directives = self.directives(keys, open.map(|open| open.at));
+        let at = keys.last().map_or(first, |last| first.to(last.at));
+        ServerBlock { keys: read, directives, at }
+    }
+
+    fn key(&mut self, word: &Word) -> Option<Key> {
+        // A network may be many zones, and a file many networks.
+        if self.stream.is_cut() {
+            return None;
+        }
+        let key = Key::read(word, &mut self.mistakes)?;
+        self.count_words(key.zones.len(), word.at);
+        Some(key)
+    }
+
+    /// A `}` where a key is expected. CoreDNS takes it for one: the zone `}.`, whose directives are
+    /// the lines that follow, as far as the next `}`.
+    fn stray_close(&mut self, close: &Item) -> ServerBlock {
+        let keys = self.keys();
+        let block = match keys.as_slice() {
+            [_, first, ..] => self.block(&keys[1..], first.at),
+            _ => {
+                let directives = self.directives(&keys, None);
+                ServerBlock { keys: Vec::new(), directives, at: close.at }
             }
-            None => self.directives(&keys, None),
         };
-        (!keys.is_empty()).then_some(ServerBlock { keys: keys_read, directives, at })
+        // If this is an error by now, then it is not said again.
+        let mistake = Mistake::warning(Code::StrayClose, close.at, CLOSES_NOTHING)
+            .label("CoreDNS serves a zone called `}.` with what follows; here both are ignored")
+            .help("remove it, or look above for a `}` too many or a missing `{`");
+        self.mistakes.push(mistake);
+        block
     }
 
     /// The keys of a server block, as far as a `{` or the end of their line. A comma says that
@@ -191,7 +219,7 @@ impl<'s> Parser<'s> {
                 break;
             }
         }
-        if let Some(comma) = comma {
+        if let Some(comma) = comma.filter(|_| !self.stream.is_cut()) {
             let mistake = Mistake::error(Code::DanglingComma, comma, "no key follows this comma");
             self.mistakes.push(mistake.help("remove the comma, or write another zone behind it"));
         }
@@ -278,6 +306,9 @@ impl<'s> Parser<'s> {
 
     /// A `{` whose `}` is not there.
     fn unclosed(&mut self, open: Span, message: &str) {
+        if self.stream.is_cut() {
+            return;
+        }
         let mistake = Mistake::error(Code::Unclosed, open, message);
         self.mistakes.push(
             mistake.label("no `}` for this brace").help("close it with `}` on a line of its own"),
@@ -286,14 +317,24 @@ impl<'s> Parser<'s> {
 
     /// An item as a word, with its variables set in. Counts it.
     fn word(&mut self, item: &Item) -> Word {
-        self.words += 1;
-        if self.words > WORDS_MAX {
-            let message = format!("the configuration has more than {WORDS_MAX} words");
-            self.mistakes.push(Mistake::error(Code::TooLarge, item.at, message));
-            self.stream.clear();
-        }
         let (text, expanded) = self.expanded(&item.token.text, item.at);
+        // What variables and snippets repeat must not grow without bounds.
+        self.count_words(1 + text.len() / WORD_LENGTH, item.at);
         Word { text, at: item.at, expanded }
+    }
+
+    /// Counts words that are kept, and ends the reading if they are too many.
+    fn count_words(&mut self, words: usize, at: Span) {
+        self.words += words;
+        if self.words > WORDS_MAX {
+            self.too_many_words(at);
+        }
+    }
+
+    fn too_many_words(&mut self, at: Span) {
+        let message = format!("the configuration has more than {WORDS_MAX} words");
+        self.mistakes.push(Mistake::error(Code::TooLarge, at, message));
+        self.stream.cut();
     }
 
     /// A text with its variables set in, and whether it had any. A text that would have no end
@@ -325,13 +366,11 @@ impl<'s> Parser<'s> {
 
     fn variable(&mut self, name: &str) -> Option<String> {
         if let Some(value) = self.variables.get(name) {
-            return Some(value.clone());
+            return value.clone();
         }
         let value = self.surroundings.variable(name);
         self.consulted.insert(Consulted::Variable { name: name.to_owned(), set: value.is_some() });
-        if let Some(value) = &value {
-            self.variables.insert(name.to_owned(), value.clone());
-        }
+        self.variables.insert(name.to_owned(), value.clone());
         value
     }
 

@@ -12,6 +12,8 @@ pub(super) struct Stream {
     frames: Vec<Frame>,
     /// Whether the last word that was taken is a `}`.
     after_close: bool,
+    /// Whether a limit has cut it short.
+    cut: bool,
 }
 
 struct Frame {
@@ -38,8 +40,11 @@ impl Item {
 
 impl Stream {
     /// Puts the words of a text before all others; `import` is the number of the import that asked
-    /// for them.
+    /// for them. Nothing is added once a limit was reached.
     pub(super) fn push(&mut self, tokens: Rc<[Token]>, import: u32) {
+        if self.cut {
+            return;
+        }
         self.drop_finished();
         self.frames.push(Frame { tokens, next: 0, import });
     }
@@ -90,9 +95,15 @@ impl Stream {
         self.after_close = after_close;
     }
 
-    /// Drops everything that is still to come.
-    pub(super) fn clear(&mut self) {
+    /// Drops everything that is still to come, because a limit is reached.
+    pub(super) fn cut(&mut self) {
         self.frames.clear();
+        self.cut = true;
+    }
+
+    /// Whether a limit was reached: then nothing can be said about what seems to be missing.
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut
     }
 
     fn drop_finished(&mut self) {

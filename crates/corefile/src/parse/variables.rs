@@ -11,8 +11,8 @@ pub(super) struct Endless;
 
 /// Sets the values of variables into `text`; `None` if it has none.
 ///
-/// As in CoreDNS, `{%…%}` comes first, then `{$…}`; values are searched again, so that they may name
-/// further variables; and an empty `{$}` ends the search. There is no syntax for a default.
+/// As in CoreDNS, `{%…%}` comes first, then `{$…}`; values are searched again, so that they may
+/// name further variables; and an empty `{$}` ends the search. There is no syntax for a default.
 pub(super) fn expand(
     text: &str,
     mut value: impl FnMut(&str) -> String,

@@ -1,24 +1,27 @@
 //! The words of one line, read from left to right.
 
-use super::syntax::{Form, Property, Reader, names, read_lines, unknown};
+use super::syntax::{Form, Property, Reader, Table, names, unknown};
 use crate::key::zones_of_argument;
 use crate::kind::{Kind, Wrong};
 use crate::tree::span_of;
 use crate::{Code, Line, Mistake, Mistakes, Span, Word, shown};
 
+/// Zones that one line may name, those of networks included.
+const ZONES_MAX: usize = 100_000;
+
 /// The words behind the name of a directive or property, and the block behind them.
 ///
-/// Every method that reads takes the words it reads. What a reader leaves over is a mistake, so that
-/// a property without arguments reads nothing at all.
+/// Every method that reads takes the words it reads. What a reader leaves over is a mistake, so
+/// that a property without arguments reads nothing at all.
 pub struct Args<'a> {
-    form: Form,
-    name: &'a Word,
-    words: &'a [Word],
+    pub(super) form: Form,
+    pub(super) name: &'a Word,
+    pub(super) words: &'a [Word],
     /// How many words were taken.
-    taken: usize,
-    body: Option<&'a [Line]>,
-    scope: &'a Scope<'a>,
-    mistakes: &'a mut Mistakes,
+    pub(super) taken: usize,
+    pub(super) body: Option<&'a [Line]>,
+    pub(super) scope: &'a Scope<'a>,
+    pub(super) mistakes: &'a mut Mistakes,
 }
 
 /// Where a line stands.
@@ -109,7 +112,12 @@ impl<'a> Args<'a> {
         let mut zones = Vec::new();
         while let Some(word) = self.word() {
             match zones_of_argument(&word.text) {
-                Ok(more) => zones.extend(more),
+                Ok(more) if zones.len() < ZONES_MAX => zones.extend(more),
+                Ok(_) => {
+                    self.taken = self.words.len();
+                    let message = format!("these are more than {ZONES_MAX} zones");
+                    self.keep(Mistake::error(Code::TooLarge, word.at, message));
+                }
                 Err(why) => {
                     let mistake = Mistake::warning(Code::Ignored, word.at, why).about(word);
                     self.mistakes.push(mistake.label("ignored"));
@@ -165,7 +173,8 @@ impl<'a> Args<'a> {
         self.body.take()
     }
 
-    /// Reads the block behind the line by a table; says whether there is one. All mistakes are kept.
+    /// Reads the block behind the line by a table; says whether there is one. All mistakes are
+    /// kept.
     pub fn block<D>(&mut self, properties: &[Property<D>], config: &mut D) -> bool {
         let Some(lines) = self.body.take() else { return false };
         let scope = Scope {
@@ -173,7 +182,7 @@ impl<'a> Args<'a> {
             properties: names(properties),
             zones: self.scope.zones,
         };
-        read_lines(lines, properties, None, config, &scope, self.mistakes);
+        Table { properties, otherwise: None, scope }.read(lines, config, self.mistakes);
         true
     }
 
@@ -191,17 +200,6 @@ impl<'a> Args<'a> {
     /// Nothing that this line may begin with.
     pub fn unknown(&self) -> Mistake {
         unknown(self.name, self.scope)
-    }
-
-    pub(super) fn new(
-        form: Form,
-        name: &'a Word,
-        words: &'a [Word],
-        body: Option<&'a [Line]>,
-        scope: &'a Scope<'a>,
-        mistakes: &'a mut Mistakes,
-    ) -> Self {
-        Self { form, name, words, taken: 0, body, scope, mistakes }
     }
 
     /// Reads the line, and looks at what is left of it.
@@ -224,6 +222,8 @@ impl<'a> Args<'a> {
         let Form { name, default, .. } = self.form;
         match (wrong.hint.as_str(), default) {
             ("", "") => mistake,
+            // The default of a directive is not what holds without the directive.
+            ("", _) if name == self.scope.directive => mistake,
             ("", default) => {
                 mistake.help(format!("leave `{name}` out for the default of {default}"))
             }

@@ -7,13 +7,77 @@ use std::collections::HashMap;
 
 /// Everything about the form of a directive: its own line, and the lines in its block.
 ///
-/// See the [module](super) for how to write one.
+/// A plugin has one as a constant:
+///
+/// ```
+/// use corefile::{Accepted, Args, Block, Mistakes, Property, Repeats, Syntax, kind};
+///
+/// #[derive(Default)]
+/// struct Config {
+///     zones: Vec<String>,
+///     ttl: u32,
+///     fallthrough: Vec<String>,
+/// }
+///
+/// const SYNTAX: Syntax<Config> = Syntax {
+///     directive: Property {
+///         name: "example",
+///         usage: "example [ZONES...]",
+///         default: "the zones of the server block",
+///         doc: "Answers everything in ZONES.",
+///         repeats: Repeats::Never,
+///         read: |config, args| {
+///             config.zones = args.zones();
+///             Ok(())
+///         },
+///     },
+///     properties: &[
+///         Property {
+///             name: "ttl",
+///             usage: "ttl SECONDS",
+///             default: "3600",
+///             doc: "The TTL of every answer.",
+///             repeats: Repeats::LastWins,
+///             read: |config, args| {
+///                 config.ttl = args.one(kind::seconds(1..=65_535))?;
+///                 Ok(())
+///             },
+///         },
+///         Property {
+///             name: "fallthrough",
+///             usage: "fallthrough [ZONES...]",
+///             default: "",
+///             doc: "Asks the next plugin for names in ZONES that do not exist here.",
+///             repeats: Repeats::LastWins,
+///             read: |config, args| {
+///                 config.fallthrough = args.fallthrough();
+///                 Ok(())
+///             },
+///         },
+///     ],
+///     otherwise: None,
+/// };
+///
+/// fn read(block: &Block<'_>) -> Result<Accepted<Config>, Mistakes> {
+///     let mut config = Config { ttl: 3600, ..Config::default() };
+///     let mistakes = SYNTAX.read(block, &mut config);
+///     mistakes.accept(config)
+/// }
+///
+/// let text = b"example.org {\n    example {\n        ttl 0\n    }\n}\n";
+/// let parsed = corefile::parse("Corefile", text, &());
+/// let block = parsed.blocks[0].block("example").unwrap();
+/// let mistakes = read(&block).err().unwrap();
+/// assert!(mistakes.render(&parsed.sources, false).starts_with(
+///     "error: `ttl` must be between 1 and 65535 seconds\n --> Corefile:3:13\n"
+/// ));
+/// ```
 #[derive(Debug)]
 pub struct Syntax<C: 'static> {
     /// The line of the directive itself.
     pub directive: Property<C>,
-    /// The lines that may stand in its block. Without any, and without `otherwise`, the directive
-    /// takes no block.
+    /// The lines that may stand in its block. Without any, and without `otherwise`, a block is left
+    /// to the reader of the directive, and a mistake if that does not take it.
     pub properties: &'static [Property<C>],
     /// Reads the lines that are none of the properties, such as the addresses in `hosts`. May say
     /// [`Args::unknown`].
@@ -29,7 +93,8 @@ pub struct Property<C> {
     /// The first word.
     pub name: &'static str,
     /// The whole line as the manual shows it: words in capitals stand for others, `[…]` may be left
-    /// out, `...` may be repeated, `|` separates alternatives. Messages call an argument by its word.
+    /// out, `...` may be repeated, `|` separates alternatives. Messages call an argument by its
+    /// word.
     pub usage: &'static str,
     /// What holds without the line, as the operator would write it; empty if nothing does.
     pub default: &'static str,
@@ -134,23 +199,21 @@ impl<C> Syntax<C> {
     ) {
         let scope =
             Scope { directive: self.directive.name, properties: names(self.properties), zones };
-        let mut args = Args::new(
-            self.directive.form(),
-            &directive.name,
-            &directive.args,
-            None,
-            &scope,
+        let has_table = !self.properties.is_empty() || self.otherwise.is_some();
+        let mut args = Args {
+            form: self.directive.form(),
+            name: &directive.name,
+            words: &directive.args,
+            taken: 0,
+            body: directive.body.as_deref().filter(|_| !has_table),
+            scope: &scope,
             mistakes,
-        );
+        };
         args.run(self.directive.read, config);
-        let Some(lines) = &directive.body else { return };
-        if self.properties.is_empty() && self.otherwise.is_none() {
-            let message = format!("{} takes no block", shown(scope.directive));
-            let mistake = Mistake::error(Code::UnexpectedBlock, directive.at(), message);
-            mistakes.push(mistake.help(format!("usage: `{}`", self.directive.usage)));
-            return;
+        if let Some(lines) = directive.body.as_deref().filter(|_| has_table) {
+            let table = Table { properties: self.properties, otherwise: self.otherwise, scope };
+            table.read(lines, config, mistakes);
         }
-        read_lines(lines, self.properties, self.otherwise, config, &scope, mistakes);
     }
 
     fn check_repetition(&self, block: &Block<'_>, mistakes: &mut Mistakes) {
@@ -166,36 +229,41 @@ impl<C> Syntax<C> {
     }
 }
 
-/// Reads the lines of a block by a table.
-pub(super) fn read_lines<C>(
-    lines: &[Line],
-    properties: &[Property<C>],
-    otherwise: Option<Reader<C>>,
-    config: &mut C,
-    scope: &Scope<'_>,
-    mistakes: &mut Mistakes,
-) {
-    let mut seen: HashMap<&str, Span> = HashMap::new();
-    for line in lines {
-        let Some((name, words)) = line.words.split_first() else { continue };
-        let property = properties.iter().find(|property| property.name == name.text);
-        let (form, read) = match (property, otherwise) {
-            (Some(property), _) => (property.form(), property.read),
-            (None, Some(read)) => {
-                (Form { name: "", usage: "", default: "", doc: "", repeats: Repeats::Adds }, read)
-            }
-            (None, None) => {
-                mistakes.push(unknown(name, scope));
+/// What the lines of a block may be.
+pub(super) struct Table<'t, C> {
+    pub(super) properties: &'t [Property<C>],
+    pub(super) otherwise: Option<Reader<C>>,
+    pub(super) scope: Scope<'t>,
+}
+
+impl<C> Table<'_, C> {
+    /// Reads the lines of a block.
+    pub(super) fn read(&self, lines: &[Line], config: &mut C, mistakes: &mut Mistakes) {
+        let mut seen: HashMap<&str, Span> = HashMap::new();
+        for line in lines {
+            let Some((name, words)) = line.words.split_first() else { continue };
+            let Some((form, read)) = self.find(&name.text) else {
+                mistakes.push(unknown(name, &self.scope));
                 continue;
+            };
+            if let Some(first) = seen.insert(&name.text, name.at)
+                && let Some(mistake) = repetition(&form, Code::RepeatedProperty, name.at, first)
+            {
+                mistakes.push(mistake);
             }
-        };
-        if let Some(first) = property.and_then(|property| seen.insert(property.name, name.at))
-            && let Some(mistake) = repetition(&form, Code::RepeatedProperty, name.at, first)
-        {
-            mistakes.push(mistake);
+            let body = line.body.as_deref();
+            let mut args = Args { form, name, words, taken: 0, body, scope: &self.scope, mistakes };
+            args.run(read, config);
         }
-        let mut args = Args::new(form, name, words, line.body.as_deref(), scope, mistakes);
-        args.run(read, config);
+    }
+
+    fn find(&self, name: &str) -> Option<(Form, Reader<C>)> {
+        const ANY: Form =
+            Form { name: "", usage: "", default: "", doc: "", repeats: Repeats::Adds };
+        match self.properties.iter().find(|property| property.name == name) {
+            Some(property) => Some((property.form(), property.read)),
+            None => Some((ANY, self.otherwise?)),
+        }
     }
 }
 

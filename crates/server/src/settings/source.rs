@@ -89,13 +89,15 @@ impl Source {
     pub(crate) fn build(&self, assemble: impl FnOnce(&Parsed) -> Outcome) -> io::Result<Built> {
         let text = self.read()?;
         let mut parsed = corefile::parse(&self.name, &text, &Machine);
-        let is_empty = parsed.blocks.is_empty() && !parsed.mistakes.has_errors();
+        let is_empty = parsed.is_empty() && !parsed.mistakes.has_errors();
         if is_empty {
             parsed = corefile::parse("default", DEFAULT, &Machine);
         }
         let mut paths = self.paths(&parsed);
         let text = Footprint::of(paths.clone());
+        let legacy = corefile::modernise(&mut parsed.blocks);
         let Outcome { mut assembly, mut mistakes, read } = assemble(&parsed);
+        mistakes.append(legacy);
         mistakes.append(std::mem::take(&mut parsed.mistakes));
         if mistakes.has_errors() {
             assembly = None;
