@@ -36,11 +36,6 @@ impl Arguments {
         }
         Err(format!("`{option} {value}`: the value must be between {min} and {max}"))
     }
-
-    /// Nothing may be left.
-    pub(crate) fn end(mut self) -> Result<(), String> {
-        self.next().map_or(Ok(()), |word| Err(format!("`{word}` was not expected")))
-    }
 }
 
 #[cfg(test)]
@@ -63,7 +58,6 @@ mod tests {
         assert_eq!(mistake, "`--rate 8`: the value must be between 1 and 7");
         assert_eq!(words.next().as_deref(), Some("--rate"));
         assert_eq!(words.value::<u8>("--rate"), Err("`--rate` needs a value".to_owned()));
-        assert_eq!(words.end(), Ok(()));
-        assert_eq!(arguments("left").end(), Err("`left` was not expected".to_owned()));
+        assert_eq!(words.next(), None);
     }
 }

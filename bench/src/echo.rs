@@ -22,22 +22,29 @@ const SIZE_MAX: usize = 2048;
 /// Room for queries that wait to be received, in octets.
 const RECEIVE_BUFFER: usize = 4 << 20;
 
-/// Runs the command; returns only if it fails.
-pub(crate) fn run(mut arguments: Arguments) -> Result<String, String> {
-    let port: u16 = match arguments.next() {
-        Some(word) => word.parse().map_err(|_| format!("`{word}` is no port\n\n{USAGE}"))?,
-        None => return Err(USAGE.to_owned()),
+/// Runs the command, which ends only by a failure: this.
+pub(crate) fn run(arguments: Arguments) -> String {
+    let (port, batch) = match read(arguments) {
+        Ok(options) => options,
+        Err(mistake) => return mistake,
     };
-    let mut batch = 32;
+    match UdpSocket::bind((Ipv4Addr::LOCALHOST, port)) {
+        Ok(socket) => serve(&socket, batch).to_string(),
+        Err(error) => format!("127.0.0.1:{port}: {error}"),
+    }
+}
+
+/// Reads port and batch.
+fn read(mut arguments: Arguments) -> Result<(u16, usize), String> {
+    let (mut port, mut batch) = (None, 32);
     while let Some(word) = arguments.next() {
         match word.as_str() {
             "--batch" => batch = arguments.value_within("--batch", (1, 1024))?,
-            _ => return Err(format!("`{word}` is no option of `bench echo`\n\n{USAGE}")),
+            _ if port.is_none() && word.parse::<u16>().is_ok() => port = word.parse().ok(),
+            _ => return Err(format!("`{word}` is no port and no option\n\n{USAGE}")),
         }
     }
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port));
-    let socket = socket.map_err(|error| format!("127.0.0.1:{port}: {error}"))?;
-    Err(serve(&socket, batch).to_string())
+    port.map(|port| (port, batch)).ok_or_else(|| USAGE.to_owned())
 }
 
 /// Answers until the socket fails.

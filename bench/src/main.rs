@@ -13,6 +13,7 @@
 
 mod arguments;
 mod blast;
+mod compare;
 mod echo;
 mod histogram;
 mod meter;
@@ -23,31 +24,55 @@ use std::process::ExitCode;
 use arguments::Arguments;
 
 const USAGE: &str = "\
-bench blast ...      load a server on a loopback address and measure it
+bench compare        measure Rutter, CoreDNS and others in turns
+bench blast          load one server on a loopback address and measure it
 bench echo PORT      be the cheapest server there can be
 
 `bench COMMAND --help` says more.";
 
+/// What a command prints, and whether it succeeded.
+struct Output {
+    text: String,
+    success: bool,
+}
+
 fn main() -> ExitCode {
-    let mut words: Vec<String> = std::env::args().skip(1).collect();
-    let help = words.iter().any(|word| word == "-h" || word == "--help");
-    let command = if words.is_empty() { String::new() } else { words.remove(0) };
-    let result = match command.as_str() {
-        "blast" if help => Ok(blast::command::USAGE.to_owned()),
-        "blast" => blast::command::run(Arguments::new(words)),
-        "echo" if help => Ok(echo::USAGE.to_owned()),
-        "echo" => echo::run(Arguments::new(words)),
-        _ if help => Ok(USAGE.to_owned()),
-        _ => Err(USAGE.to_owned()),
-    };
-    match result {
-        Ok(text) => {
+    match run(std::env::args().skip(1)) {
+        Ok(Output { text, success }) => {
             println!("{text}");
-            ExitCode::SUCCESS
+            if success { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(text) => {
             eprintln!("{text}");
             ExitCode::from(2)
         }
+    }
+}
+
+fn run(mut words: impl Iterator<Item = String>) -> Result<Output, String> {
+    let command = words.next().unwrap_or_default();
+    let words: Vec<String> = words.collect();
+    let help = |word: &String| word == "-h" || word == "--help";
+    let usage = match command.as_str() {
+        "compare" => compare::USAGE,
+        "blast" => blast::command::USAGE,
+        "echo" => echo::USAGE,
+        _ if help(&command) => return Ok(USAGE.to_owned().into()),
+        _ => return Err(USAGE.to_owned()),
+    };
+    if words.iter().any(help) {
+        return Ok(usage.to_owned().into());
+    }
+    let arguments = Arguments::new(words);
+    match command.as_str() {
+        "compare" => compare::run(arguments),
+        "blast" => blast::command::run(arguments).map(Output::from),
+        _ => Err(echo::run(arguments)),
+    }
+}
+
+impl From<String> for Output {
+    fn from(text: String) -> Self {
+        Self { text, success: true }
     }
 }

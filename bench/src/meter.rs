@@ -34,10 +34,6 @@ impl Processes {
         Self { pids }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.pids.is_empty()
-    }
-
     /// The CPU time so far. A process or thread that has ended no longer counts.
     pub(crate) fn cpu(&self) -> CpuTime {
         let mut cpu = CpuTime::default();
