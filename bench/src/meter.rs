@@ -74,6 +74,19 @@ impl CpuTime {
     }
 }
 
+/// The machine and how busy it is, in a line: figures mean little without it.
+pub(crate) fn machine() -> String {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let cpus = read("/proc/cpuinfo");
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let model = model.map_or("unknown CPU", |(_, model)| model);
+    let count = cpus.lines().filter(|line| line.starts_with("processor")).count();
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let load = read("/proc/loadavg");
+    let load = load.split(' ').next().unwrap_or("unknown");
+    format!("{count} x {model}, Linux {}, load average {load}", kernel.trim())
+}
+
 /// Every process and its parent.
 fn parents() -> Vec<(u32, u32)> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
@@ -151,6 +164,12 @@ mod tests {
         assert!((0.0..=1.0).contains(&used.user_part()));
         assert!(this.pss_kib() > 100);
         assert!(parents().contains(&(std::process::id(), std::os::unix::process::parent_id())));
+    }
+
+    #[test]
+    fn the_machine_is_known() {
+        let text = machine();
+        assert!(text.contains(", Linux ") && !text.starts_with("0 x"), "{text}");
     }
 
     #[test]

@@ -2,9 +2,9 @@
 //! `cargo test -p xtask -- --ignored`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use xtask::cluster::{Cluster, Controllers, Failure, PROCESSES};
+use xtask::cluster::{Cluster, Controllers, PROCESSES};
 use xtask::target_directory;
 
 /// A folder with a cluster that is stopped and deleted in the end, even if the test fails.
@@ -15,11 +15,6 @@ impl Drop for Folder {
         let _ = Cluster::stop(&self.0, &[]);
         let _ = fs::remove_dir_all(&self.0);
     }
-}
-
-fn start(folder: &Path) -> Result<Cluster, Failure> {
-    let programs = target_directory().unwrap().join("peers");
-    Cluster::start(folder, &programs, Controllers::Run)
 }
 
 const SERVICE: &str = "
@@ -35,8 +30,10 @@ spec:
 #[test]
 #[ignore = "needs `cargo xtask peers kubernetes` and some seconds"]
 fn a_cluster_keeps_its_objects_over_a_restart() {
-    let folder = Folder(target_directory().unwrap().join("test-cluster"));
-    let cluster = start(&folder.0).unwrap();
+    let target = target_directory().unwrap();
+    let (folder, programs) = (Folder(target.join("test-cluster")), target.join("peers"));
+    let start = || Cluster::start(&folder.0, &programs, Controllers::Run);
+    let cluster = start().unwrap();
     cluster.kubectl(&["apply", "--filename=-"], SERVICE).unwrap();
     let addresses = ["get", "service", "web", "--output=jsonpath={.spec.clusterIPs}"];
     let before = cluster.kubectl(&addresses, "").unwrap();
@@ -65,7 +62,7 @@ fn a_cluster_keeps_its_objects_over_a_restart() {
     let url = cluster.url();
     Cluster::stop(&folder.0, &[]).unwrap();
     assert!(cluster.kubectl(&addresses, "").is_err(), "nobody answers");
-    let again = start(&folder.0).unwrap();
+    let again = start().unwrap();
     assert_eq!(again.url(), url);
     assert_eq!(again.kubectl(&addresses, "").unwrap(), before);
 

@@ -27,6 +27,7 @@ use crate::Output;
 use crate::arguments::Arguments;
 use crate::blast::report::Report;
 use crate::blast::{self, Load};
+use crate::meter;
 use crate::queries::Queries;
 use gate::Verdict;
 use samples::{LoadFacts, Sample, Samples};
@@ -76,6 +77,7 @@ const QUICK: Effort =
 /// Runs the command and gives what it prints.
 pub(crate) fn run(arguments: Arguments) -> Result<Output, String> {
     let options = Options::read(arguments)?;
+    let machine = meter::machine();
     let cores = Cores::choose()?;
     cores.take_generator_core()?;
     let Options { programs, directory, only, pace, .. } = &options;
@@ -92,13 +94,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<Output, String> {
     let samples = &comparison.samples;
     let text = match options.json {
         true => json!({
+            "machine": machine,
             "rounds": pace.rounds,
             "repeated": repeated,
             "samples": samples.json(),
             "limits": gate::json(&verdicts),
         })
         .to_string(),
-        false => text(samples, &verdicts, &repeated),
+        false => format!("{machine}\n\n{}", text(samples, &verdicts, &repeated)),
     };
     Ok(Output { text, success: passed || !options.gate })
 }

@@ -141,6 +141,11 @@ impl Workload {
         matches!(self.measure, Measure::Lost { .. })
     }
 
+    /// Whether a multiple of another server's figure says something: losses can be none.
+    pub(super) fn has_ratios(&self) -> bool {
+        !matches!(self.measure, Measure::Lost { .. })
+    }
+
     pub(super) fn unit(&self) -> &'static str {
         match self.measure {
             Measure::Cpu(_) => "us",
