@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::meter::Processes;
 use crate::queries::{Order, Queries};
+use pending::Pending;
 use report::{Marks, Report, Tally};
 
 /// What to ask, and how.
@@ -79,17 +80,14 @@ pub(crate) enum Pace {
 trait Engine {
     fn lanes(&self) -> usize;
 
-    /// How many queries wait for an answer on `lane`.
-    fn outstanding(&self, lane: usize) -> usize;
+    /// The queries that wait for an answer on `lane`.
+    fn pending(&mut self, lane: usize) -> &mut Pending;
 
     /// Sends up to `count` queries on `lane` and says how many; `due(i)` is when the i-th was due.
     fn send(&mut self, lane: usize, count: usize, due: impl Fn(usize) -> u64) -> io::Result<usize>;
 
     /// Receives what is there on `lane`, counts it, and says how many messages it was.
     fn receive(&mut self, lane: usize, tally: &mut Tally) -> io::Result<usize>;
-
-    /// Gives up on queries that were due before `time` and says how many.
-    fn expire(&mut self, time: u64) -> usize;
 }
 
 /// Nanoseconds since the run began.
@@ -190,7 +188,7 @@ impl<'a, E: Engine> Run<'a, E> {
 
     /// Receives until every query has its answer or is lost.
     fn wait_for_rest(&mut self) -> io::Result<()> {
-        while (0..self.engine.lanes()).any(|lane| self.engine.outstanding(lane) > 0) {
+        while (0..self.engine.lanes()).any(|lane| self.engine.pending(lane).outstanding() > 0) {
             self.expire(self.clock.now());
             let received = self.receive()?;
             rest_if_idle(received);
@@ -204,7 +202,8 @@ impl<'a, E: Engine> Run<'a, E> {
         let window = (outstanding / self.engine.lanes()).max(1);
         let mut sent = 0;
         for lane in 0..self.engine.lanes() {
-            let room = window.saturating_sub(self.engine.outstanding(lane)).min(self.left);
+            let room =
+                window.saturating_sub(self.engine.pending(lane).outstanding()).min(self.left);
             if room == 0 {
                 continue;
             }
@@ -241,7 +240,7 @@ impl<'a, E: Engine> Run<'a, E> {
     fn receive(&mut self) -> io::Result<usize> {
         let mut received = 0;
         for lane in 0..self.engine.lanes() {
-            if self.engine.outstanding(lane) > 0 {
+            if self.engine.pending(lane).outstanding() > 0 {
                 received += self.engine.receive(lane, &mut self.tally)?;
             }
         }
@@ -254,7 +253,9 @@ impl<'a, E: Engine> Run<'a, E> {
         }
         self.next_expiry = now + EXPIRE_EVERY.as_nanos() as u64;
         let oldest = now.saturating_sub(self.load.timeout.as_nanos() as u64);
-        self.tally.lost += self.engine.expire(oldest) as u64;
+        for lane in 0..self.engine.lanes() {
+            self.tally.lost += self.engine.pending(lane).expire(oldest) as u64;
+        }
     }
 }
 

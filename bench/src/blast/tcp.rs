@@ -118,8 +118,8 @@ impl Engine for Tcp<'_> {
         self.lanes.len()
     }
 
-    fn outstanding(&self, lane: usize) -> usize {
-        self.lanes[lane].pending.outstanding()
+    fn pending(&mut self, lane: usize) -> &mut Pending {
+        &mut self.lanes[lane].pending
     }
 
     fn send(&mut self, lane: usize, count: usize, due: impl Fn(usize) -> u64) -> io::Result<usize> {
@@ -155,9 +155,5 @@ impl Engine for Tcp<'_> {
             }
         }
         Ok(this.settle(self.clock.now(), self.queries, tally))
-    }
-
-    fn expire(&mut self, time: u64) -> usize {
-        self.lanes.iter_mut().map(|lane| lane.pending.expire(time)).sum()
     }
 }

@@ -65,8 +65,8 @@ impl Engine for Udp<'_> {
         self.lanes.len()
     }
 
-    fn outstanding(&self, lane: usize) -> usize {
-        self.lanes[lane].pending.outstanding()
+    fn pending(&mut self, lane: usize) -> &mut Pending {
+        &mut self.lanes[lane].pending
     }
 
     fn send(&mut self, lane: usize, count: usize, due: impl Fn(usize) -> u64) -> io::Result<usize> {
@@ -100,9 +100,5 @@ impl Engine for Udp<'_> {
             tally.cut += u64::from(self.incoming.truncated(i));
         }
         Ok(received)
-    }
-
-    fn expire(&mut self, time: u64) -> usize {
-        self.lanes.iter_mut().map(|lane| lane.pending.expire(time)).sum()
     }
 }
