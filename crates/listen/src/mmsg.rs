@@ -175,7 +175,7 @@ impl Incoming {
     #[inline]
     pub fn receive(&mut self, socket: BorrowedFd<'_>, wait: Wait) -> io::Result<usize> {
         self.count = 0;
-        let buffers = (&mut self.octets[..], self.size);
+        let buffers = self.octets.chunks_exact_mut(self.size);
         self.count = self.headers.receive(socket, wait, buffers, &mut self.envelopes)?;
         Ok(self.count)
     }

@@ -55,19 +55,19 @@ impl Headers {
         (message.msg_len as usize, message.msg_hdr.msg_flags & libc::MSG_TRUNC != 0)
     }
 
-    /// Receives into `buffers`, of `size` octets each, as many as there are headers at most, and
-    /// says how many came. `envelopes` are as many as the buffers, or none on connected sockets.
-    pub(super) fn receive(
+    /// Receives into `buffers`, as many as there are headers at most, and says how many came.
+    /// `envelopes` are as many as the buffers, or none on connected sockets.
+    pub(super) fn receive<'a>(
         &mut self,
         socket: BorrowedFd<'_>,
         wait: Wait,
-        (octets, size): (&mut [u8], usize),
+        buffers: impl Iterator<Item = &'a mut [u8]>,
         envelopes: &mut [Envelope],
     ) -> io::Result<usize> {
         let headers = self.messages.iter_mut().zip(&mut self.iovecs);
         let mut envelopes_left = envelopes.iter_mut();
         let mut count = 0;
-        for ((message, iovec), buffer) in headers.zip(octets.chunks_exact_mut(size)) {
+        for ((message, iovec), buffer) in headers.zip(buffers) {
             let header = point_at(message, iovec, buffer.as_mut_ptr(), buffer.len());
             if let Some(envelope) = envelopes_left.next() {
                 let (peer, control) = (envelope.peer.0.all(), envelope.control.0.all());
@@ -83,9 +83,10 @@ impl Headers {
             Wait::Never => libc::MSG_DONTWAIT,
         };
         // SAFETY: the first `count` headers were made above. Each points at its own iovec, the
-        // iovec at its own part of `octets`, and the header at its own envelope or at none, with
-        // their true sizes. All of these are borrowed exclusively until this function returns, and
-        // nothing here touches them between the loop and the call. A null timeout is allowed.
+        // iovec at its own buffer, and the header at its own envelope or at none, with their true
+        // sizes. All of these are borrowed exclusively until this function returns (the buffers for
+        // 'a, which is longer), and nothing here touches them between the loop and the call. A null
+        // timeout is allowed.
         let result = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
