@@ -24,6 +24,8 @@ pub struct ExpectedMessage {
     pub no_question: bool,
     /// Answer, authority, additional.
     pub sections: [Vec<RecordLine>; 3],
+    /// For each section: whether a line of `…` allows other records besides.
+    pub open: [bool; 3],
     /// What is said about the OPT record.
     pub opt: ExpectedOpt,
 }
@@ -116,6 +118,10 @@ impl ExpectedMessage {
     }
 
     fn read_line(&mut self, line: &str, section: &mut Section) -> Result<(), Mistake> {
+        if line.trim() == "…" {
+            self.open[*section as usize] = true;
+            return Ok(());
+        }
         let Some(mark) = line.trim().strip_prefix(";;") else {
             self.sections[*section as usize].push(RecordLine::read(line)?);
             return Ok(());
@@ -204,12 +210,13 @@ mod tests {
 
     #[test]
     fn sections_flags_and_opt() {
-        let text = ";; NXDOMAIN aa rd\n;; AUTHORITY\nx.test. 5 NS a.test.\n;; ADDITIONAL\n\
+        let text = ";; NXDOMAIN aa rd\n;; AUTHORITY\nx.test. 5 NS a.test.\n…\n;; ADDITIONAL\n\
                     a.test. 5 A 192.0.2.1\n\n;; OPT size=1232 do option=15:000f…";
         let Ok(Expected::Message(message)) = read(text) else { panic!("no message") };
         assert_eq!(message.rcode, Rcode::NXDOMAIN);
         assert_eq!(message.flags, Flags::AA.with(Flags::RD));
         assert_eq!(message.sections.each_ref().map(Vec::len), [0, 1, 1]);
+        assert_eq!(message.open, [false, true, false]);
         let option = ExpectedOption { code: 15, data: vec![0, 15], open: true };
         let opt = ExpectedOpt::Present { size: Some(1232), dnssec_ok: true, options: vec![option] };
         assert_eq!(message.opt, opt);
