@@ -93,6 +93,9 @@ impl Client {
         let socket = UdpSocket::bind((local(question.from, server), 0))?;
         socket.connect(server)?;
         socket.send(sent)?;
+        if question.leave {
+            return Ok(None);
+        }
         let id = sent.get(..2).unwrap_or_default();
         if !silence {
             return receive(&socket, id, Instant::now() + PATIENCE);

@@ -39,6 +39,8 @@ pub struct Question {
     pub port: Option<u16>,
     /// `raw=`: the whole message in place of all the above but the addresses.
     pub raw: Option<Vec<u8>>,
+    /// `+leave`: the client does not wait for the reply.
+    pub leave: bool,
     /// `+ordered`: the order of records matters even inside an RRset.
     pub ordered: bool,
     /// `+case`: the case of names in the reply matters.
@@ -97,6 +99,7 @@ impl Question {
             server: None,
             port: None,
             raw: None,
+            leave: false,
             ordered: false,
             exact_case: false,
             text: line.split_whitespace().collect::<Vec<_>>().join(" "),
@@ -115,6 +118,7 @@ impl Question {
                 self.edns();
             }
             ("+do", "") => self.edns().dnssec_ok = true,
+            ("+leave", "") => self.leave = true,
             ("+ordered", "") => self.ordered = true,
             ("+case", "") => self.exact_case = true,
             ("+bufsize", _) => self.edns().udp_size = parsed(word, "a number of octets")?,
