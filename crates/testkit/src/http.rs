@@ -49,6 +49,11 @@ impl Request {
     pub(crate) fn parameter(&self, key: &str) -> Option<&str> {
         self.parameters.iter().find(|(each, _)| each == key).map(|(_, value)| &value[..])
     }
+
+    /// Whether a parameter says yes.
+    pub(crate) fn says(&self, key: &str) -> bool {
+        matches!(self.parameter(key), Some("true" | "1"))
+    }
 }
 
 /// Percent-decodes; what is no escape stays as it is.

@@ -8,6 +8,7 @@ mod resource;
 mod selector;
 mod serve;
 mod store;
+mod watch;
 
 use crate::net::TcpServer;
 use crate::scenario::Mistake;

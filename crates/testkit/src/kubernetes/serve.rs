@@ -1,20 +1,15 @@
-//! Requests and their answers.
+//! Requests, and what they get: a list, a watch or a refusal.
 
 use super::resource::Resource;
 use super::selector::Selector;
-use super::store::{Gone, event_of};
+use super::store::Gone;
+use super::watch::Watch;
 use super::{Condition, REQUESTS_MAX, Request, Shared, State, Verb, lock};
 use crate::http;
 use serde_json::{Value, json};
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader};
 use std::net::TcpStream;
-use std::sync::MutexGuard;
-use std::time::{Duration, Instant};
-
-/// How often an idle watch gets a bookmark. A real server sends one a minute.
-const BOOKMARKS: Duration = Duration::from_secs(1);
-/// What a watch gets that shall not be readable: a name that is no text.
-const GARBAGE: &str = r#"{"type":"ADDED","object":{"metadata":{"name":{"no":"text"}}}}"#;
+use std::sync::PoisonError;
 
 /// Answers the requests of a connection until one of both ends it.
 pub(super) fn connection(shared: &Shared, stream: &TcpStream) {
@@ -27,7 +22,7 @@ pub(super) fn connection(shared: &Shared, stream: &TcpStream) {
 }
 
 /// Why a request gets no list and no watch.
-struct Refusal {
+pub(super) struct Refusal {
     code: u16,
     reason: &'static str,
     message: String,
@@ -38,11 +33,11 @@ impl Refusal {
         Self { code, reason, message: message.into() }
     }
 
-    fn gone() -> Self {
+    pub(super) fn gone() -> Self {
         Self::new(410, "Expired", "The resourceVersion or continue token is too old")
     }
 
-    fn status(&self) -> Value {
+    pub(super) fn status(&self) -> Value {
         json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
             "message": self.message, "reason": self.reason, "code": self.code,
@@ -52,7 +47,6 @@ impl Refusal {
 
 fn answer(shared: &Shared, mut stream: &TcpStream, request: &http::Request) -> io::Result<()> {
     let mut state = lock(&shared.state);
-    let begun = state.generation;
     let verb = verb_of(request);
     let resource = Resource::of_path(&request.path);
     let number = state.requests.len();
@@ -61,7 +55,7 @@ fn answer(shared: &Shared, mut stream: &TcpStream, request: &http::Request) -> i
         state.requests.push(Request { verb, resource, status: 0 });
     }
     while state.condition == Condition::Hanging {
-        state = shared.changed.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner);
+        state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
     }
     let allowed = state.check(verb, request);
     let refused = match allowed {
@@ -77,8 +71,9 @@ fn answer(shared: &Shared, mut stream: &TcpStream, request: &http::Request) -> i
         }
         Ok((resource, selector)) => {
             state.note(number, 200);
-            let watch = Watch { shared, resource, selector, begun, stream };
-            return watch.run(state, verb, request);
+            let watch = Watch::begin(shared, &state, (resource, selector), request);
+            drop(state);
+            return watch.run(stream);
         }
         Err(refusal) => refusal,
     };
@@ -88,8 +83,7 @@ fn answer(shared: &Shared, mut stream: &TcpStream, request: &http::Request) -> i
 }
 
 fn verb_of(request: &http::Request) -> Verb {
-    let says = |key| matches!(request.parameter(key), Some("true" | "1"));
-    match (says("watch"), says("sendInitialEvents")) {
+    match (request.says("watch"), request.says("sendInitialEvents")) {
         (false, _) => Verb::List,
         (true, false) => Verb::Watch,
         (true, true) => Verb::StreamingList,
@@ -160,104 +154,12 @@ impl State {
     }
 }
 
-struct Watch<'a> {
-    shared: &'a Shared,
-    resource: &'static Resource,
-    selector: Selector,
-    /// The generation in which the request came.
-    begun: u64,
-    stream: &'a TcpStream,
-}
-
-impl<'a> Watch<'a> {
-    /// Sends events until the time is over, the watch is cut or the client has gone.
-    fn run(
-        self,
-        mut state: MutexGuard<'a, State>,
-        verb: Verb,
-        request: &http::Request,
-    ) -> io::Result<()> {
-        let seconds = request.parameter("timeoutSeconds").and_then(|seconds| seconds.parse().ok());
-        let ends = Instant::now() + Duration::from_secs(seconds.unwrap_or(1800));
-        let mut version = request.parameter("resourceVersion").and_then(|v| v.parse().ok());
-        let bookmarks = request.parameter("allowWatchBookmarks") == Some("true");
-        let mut events = Vec::new();
-        if verb == Verb::StreamingList || version.is_none_or(|version| version == 0) {
-            events = self.everything(&state);
-            version = Some(state.store.version());
-        }
-        let mut version = version.unwrap_or_default();
-        if verb == Verb::StreamingList {
-            events.push(self.bookmark(version, true));
-        }
-        let mut garbage = state.garbage;
-        http::respond_in_chunks(&mut &*self.stream)?;
-        loop {
-            drop(state);
-            for event in events.drain(..) {
-                self.send(&event.to_string())?;
-            }
-            state = lock(&self.shared.state);
-            if state.generation != self.begun || Instant::now() >= ends {
-                drop(state);
-                return http::chunk(&mut &*self.stream, "");
-            }
-            match state.store.events_after(version, self.resource, &self.selector) {
-                _ if state.condition == Condition::Hanging => {}
-                Ok(news) => events = news,
-                Err(Gone) => {
-                    drop(state);
-                    let error = json!({"type": "ERROR", "object": Refusal::gone().status()});
-                    self.send(&error.to_string())?;
-                    return http::chunk(&mut &*self.stream, "");
-                }
-            }
-            if state.condition != Condition::Hanging {
-                version = state.store.version();
-            }
-            if garbage < state.garbage {
-                garbage = state.garbage;
-                drop(state);
-                self.send(GARBAGE)?;
-                state = lock(&self.shared.state);
-            } else if events.is_empty() {
-                let waited = self.shared.changed.wait_timeout(state, BOOKMARKS);
-                let idle;
-                (state, idle) = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
-                if idle.timed_out() && bookmarks && state.condition != Condition::Hanging {
-                    events.push(self.bookmark(version, false));
-                }
-            }
-        }
-    }
-
-    /// An event for every object that there is.
-    fn everything(&self, state: &State) -> Vec<Value> {
-        let page = state.store.list(self.resource, &self.selector, usize::MAX, None);
-        let items = page.map(|page| page.items).unwrap_or_default();
-        items.iter().map(|item| event_of("ADDED", self.resource, item)).collect()
-    }
-
-    fn bookmark(&self, version: u64, ends_initial_events: bool) -> Value {
-        let mut metadata = json!({"resourceVersion": version.to_string()});
-        if ends_initial_events {
-            metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
-        }
-        event_of("BOOKMARK", self.resource, &json!({"metadata": metadata}))
-    }
-
-    fn send(&self, line: &str) -> io::Result<()> {
-        let mut stream = self.stream;
-        http::chunk(&mut stream, &format!("{line}\n"))?;
-        stream.flush()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::FakeApi;
     use super::*;
-    use std::io::BufRead;
+    use std::io::{BufRead, Write};
+    use std::time::Duration;
 
     const WEB: &str = "kind: Service\nmetadata: {name: web, labels: {app: web}}\n";
     const DB: &str = "kind: Service\nmetadata: {name: db}\n";
