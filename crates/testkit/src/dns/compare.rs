@@ -1,7 +1,7 @@
 //! What is different between the reply that was expected and the one that came.
 
 use super::client::Answer;
-use super::expected::{Expected, ExpectedMessage, ExpectedOpt, FLAGS, Received};
+use super::expected::{Expected, ExpectedMessage, ExpectedOpt, FLAGS, NO_REPLY, Received};
 use super::question::{Question, Transport, question_octets};
 use super::record::{Field, RecordLine, fields_of, hex, line_of};
 use std::fmt::Write as _;
@@ -38,7 +38,7 @@ impl Received {
     /// The reply in the form in which a scenario expects one.
     pub fn text(&self) -> String {
         let message = match self {
-            Self::Silence => return ";; no reply".to_owned(),
+            Self::Silence => return NO_REPLY.to_owned(),
             Self::Malformed(octets) => return format!(";; malformed: {}", hex(octets)),
             Self::Message(message, _) => message,
         };

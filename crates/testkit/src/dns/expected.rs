@@ -28,6 +28,8 @@ pub struct ExpectedMessage {
     pub open: [bool; 3],
     /// What is said about the OPT record.
     pub opt: ExpectedOpt,
+    /// All of it as written, for messages.
+    pub text: String,
 }
 
 /// What is said about the OPT record.
@@ -69,7 +71,7 @@ impl Expected {
                 "say what shall come back: `;; NOERROR aa rd` and records, or `;; no reply`",
             ));
         };
-        if head.trim() == ";; no reply" {
+        if head.trim() == NO_REPLY {
             return match lines.next() {
                 None => Ok(Self::Silence),
                 Some((at, _)) => Err(Mistake::new("nothing can follow `;; no reply`").at(at)),
@@ -79,8 +81,18 @@ impl Expected {
         let mut section = Section::Answer;
         for (at, line) in lines {
             message.read_line(line, &mut section).map_err(|mistake| mistake.at(at))?;
+            message.text.push('\n');
+            message.text.push_str(line);
         }
         Ok(Self::Message(Box::new(message)))
+    }
+
+    /// The reply as written.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Silence => NO_REPLY,
+            Self::Message(message) => &message.text,
+        }
     }
 }
 
@@ -103,7 +115,7 @@ impl ExpectedMessage {
         let rcode = rcode
             .parse()
             .map_err(|_| Mistake::new(format!("a reply begins `;; RCODE flags`, not `{line}`")))?;
-        let mut message = Self { rcode, ..Self::default() };
+        let mut message = Self { rcode, text: line.trim().to_owned(), ..Self::default() };
         for word in words {
             if word == "no-question" {
                 message.no_question = true;
@@ -189,6 +201,9 @@ impl ExpectedOption {
         self.code == code && whole && data.starts_with(&self.data)
     }
 }
+
+/// How silence is written.
+pub(super) const NO_REPLY: &str = ";; no reply";
 
 /// The flags that a reply can name; QR is always meant.
 pub(super) const FLAGS: [(&str, Flags); 6] = [

@@ -25,6 +25,8 @@ pub struct Question {
     pub id: Option<u16>,
     /// The OPT record, if there shall be one.
     pub edns: Option<Edns>,
+    /// The UDP payload size of the OPT record, where `+bufsize=` says one.
+    pub bufsize: Option<u16>,
     /// The EDNS version, `+ednsver=`.
     pub edns_version: u8,
     /// `+padding=N`: the message is filled up to this many octets (RFC 7830).
@@ -92,6 +94,7 @@ impl Question {
             flags: Flags::RD,
             id: None,
             edns: None,
+            bufsize: None,
             edns_version: 0,
             padded_to: 0,
             transport: Transport::Udp,
@@ -121,7 +124,11 @@ impl Question {
             ("+leave", "") => self.leave = true,
             ("+ordered", "") => self.ordered = true,
             ("+case", "") => self.exact_case = true,
-            ("+bufsize", _) => self.edns().udp_size = parsed(word, "a number of octets")?,
+            ("+bufsize", _) => {
+                let size = parsed(word, "a number of octets")?;
+                self.edns().udp_size = size;
+                self.bufsize = Some(size);
+            }
             ("+ednsver", _) => {
                 self.edns();
                 self.edns_version = parsed(word, "a number below 256")?;

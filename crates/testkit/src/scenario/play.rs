@@ -276,14 +276,15 @@ fn until(deadline: Instant, mut attempt: impl FnMut() -> Result<(), String>) -> 
 }
 
 fn ask(client: &mut Client, question: &Question, expected: &Expected) -> Result<(), String> {
+    let (asked, wanted) = (&question.text, expected.text());
     let answer = client.ask(question, expected);
-    let answer = answer.map_err(|error| format!("asked\n{}\ngot\n{error}", question.text))?;
+    let answer = answer.map_err(|e| format!("asked\n{asked}\nexpected\n{wanted}\ngot\n{e}"))?;
     let differences = expected.differences(question, &answer);
     if differences.is_empty() {
         return Ok(());
     }
     let (got, why) = (answer.received.text(), differences.join("\n"));
-    Err(format!("asked\n{}\ngot\n{got}\nbut\n{why}", question.text))
+    Err(format!("asked\n{asked}\nexpected\n{wanted}\ngot\n{got}\nthat is\n{why}"))
 }
 
 fn asked(stage: &Stage, upstream: usize, lines: &[(Question, Count)]) -> Result<(), String> {

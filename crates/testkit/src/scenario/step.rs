@@ -134,6 +134,10 @@ impl Step {
             words => (words, None),
         };
         let action = Action::read(words, fence, variables)?;
+        let only = match action {
+            Action::Check(_) => Some(Kind::Rutter),
+            _ => only,
+        };
         let default = match action {
             Action::Query(..) | Action::NotInLog(_) => Duration::ZERO,
             _ => PATIENCE,
@@ -359,7 +363,7 @@ mod tests {
              ```coredns it is silent\n;; no reply\n```\n```asked UPSTREAM2\na. A +tcp >=2\n```\n\
              ```wait 2s\n```\n```log\n[INFO] …\n```\n```log absent\nx\n```\n```metrics\nup 1\n```\n\
              ```http GET {$HEALTH}/health\n200\nOK\n```\n```signal USR1\n```\n```exit 1\nbad\n```\n\
-             ```check rutter only CoreDNS has none\n```\n```file db.x removed\n```\n```text\nx\n```\n",
+             ```check\n```\n```file db.x removed\n```\n```text\nx\n```\n",
         )
         .unwrap();
         let actions: Vec<&Action> = scenario.steps.iter().map(|step| &step.action).collect();

@@ -106,8 +106,7 @@ impl Asked {
             let mut options = wanted.options.iter();
             request.has_edns
                 && request.edns.dnssec_ok >= wanted.dnssec_ok
-                && (!question.text.contains("+bufsize=")
-                    || request.edns.udp_size == wanted.udp_size)
+                && question.bufsize.is_none_or(|size| size == request.edns.udp_size)
                 && options.all(|(code, data)| request.edns.options.find(code) == Some(data))
         });
         request.asked == *name
