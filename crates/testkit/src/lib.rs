@@ -9,8 +9,9 @@
 //!
 //! **What this is not.** It knows no plugin and links no part of the server but `wire`.
 //!
-//! **Where to start reading.** [`run`], then `scenario::Scenario` for the steps and `scenario::play`
-//! for what they do. The fakes stand on their own: [`FakeUpstream`], [`FakeApi`].
+//! **Where to start reading.** [`run`], then `scenario/step.rs` for what a scenario can say and
+//! `scenario/play.rs` for what is done with it. The fakes stand on their own: [`FakeUpstream`],
+//! [`FakeApi`].
 
 pub mod alloc;
 pub mod dns;

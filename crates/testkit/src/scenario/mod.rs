@@ -1,6 +1,6 @@
 //! Scenarios: Markdown that says what a server shall do, and the runner that sees whether it does.
 //!
-//! A file is read as sections with fences (`markdown`), each section becomes a [`Scenario`] of steps
+//! A file is read as sections with fences (`markdown`), each section becomes a scenario of steps
 //! (`step`), and `play` does them against a server process (`process`). Start with [`run`].
 
 mod coordinate;
@@ -21,4 +21,3 @@ pub use mistake::Mistake;
 pub(crate) use mistake::duration;
 pub use report::{Failure, FileReport, Report};
 pub use server::{Kind, Server};
-pub use step::Scenario;

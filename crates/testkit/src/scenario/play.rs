@@ -77,7 +77,7 @@ fn play_once(section: &Section, server: &Server) -> Option<Outcome> {
     let client = Client::new(port);
     let mut play = Play { server, scenario: &scenario, stage, client, process: None, log_at: 0 };
     for step in scenario.steps_for(server.kind) {
-        outcome.steps += usize::from(step.action.sees());
+        outcome.steps += step.action.sights();
         outcome.differences += usize::from(step.coredns.is_some() || step.only.is_some());
         let Err(what) = play.step(step) else { continue };
         let failure = Failure::new(step.line, &scenario.title, what);
@@ -101,25 +101,31 @@ struct Play<'a> {
 }
 
 impl Action {
-    /// Whether it sees if something is so.
-    fn sees(&self) -> bool {
-        matches!(
-            self,
-            Self::Query(..)
-                | Self::Asked(..)
-                | Self::Log(_)
-                | Self::NotInLog(_)
-                | Self::Metrics(_)
-                | Self::Http { .. }
-                | Self::Exit { .. }
-                | Self::Check(_)
-        )
+    /// How often it looks whether something is so.
+    fn sights(&self) -> usize {
+        match self {
+            Self::Query(questions, _) => questions.len(),
+            Self::Asked(..)
+            | Self::Log(_)
+            | Self::NotInLog(_)
+            | Self::Metrics(_)
+            | Self::Http { .. }
+            | Self::Exit { .. }
+            | Self::Check(_) => 1,
+            Self::Corefile(_)
+            | Self::File { .. }
+            | Self::RemoveFile(_)
+            | Self::Cluster(_)
+            | Self::Upstream(..)
+            | Self::Wait(_)
+            | Self::Signal(_) => 0,
+        }
     }
 
     /// Whether it needs a server that runs.
     fn needs_server(&self) -> bool {
         let others = matches!(self, Self::Wait(_) | Self::Signal(_));
-        others || (self.sees() && !matches!(self, Self::Check(_)))
+        others || (self.sights() > 0 && !matches!(self, Self::Check(_)))
     }
 }
 
@@ -137,9 +143,7 @@ impl Play<'_> {
             Action::RemoveFile(name) => self.stage.remove(name).map_err(io),
             Action::Cluster(change) => self.stage.cluster(change).map_err(|m| m.message),
             Action::Upstream(index, change) => self.stage.upstream(*index, change).map_err(io),
-            Action::Query(question, expected) => {
-                until(deadline, || ask(&mut self.client, question, expected))
-            }
+            Action::Query(questions, expected) => self.ask_all(questions, expected, step.within),
             Action::Asked(upstream, lines) => {
                 until(deadline, || asked(&self.stage, *upstream, lines))
             }
@@ -158,6 +162,22 @@ impl Play<'_> {
             Action::Exit { code, stderr } => self.exit(*code, stderr),
             Action::Check(lines) => self.check(lines),
         }
+    }
+
+    /// Asks each question; what is wrong with any of them is told.
+    fn ask_all(
+        &mut self,
+        questions: &[Question],
+        expected: &Expected,
+        within: Duration,
+    ) -> Result<(), String> {
+        let client = &mut self.client;
+        let wrong = questions.iter().filter_map(|question| {
+            let deadline = Instant::now() + within;
+            until(deadline, || ask(client, question, expected)).err()
+        });
+        let wrong: Vec<String> = wrong.collect();
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n\n")) }
     }
 
     fn running(&mut self) -> Result<&mut Process, String> {
@@ -252,11 +272,12 @@ impl Play<'_> {
 
 /// The addresses that a scenario asks, or the one that it would.
 fn addresses(scenario: &Scenario, kind: Kind, client: &Client) -> BTreeSet<SocketAddr> {
-    let asked = scenario.steps_for(kind).filter_map(|step| match &step.action {
-        Action::Query(question, _) => Some(client.server(question)),
-        _ => None,
-    });
-    let mut addresses: BTreeSet<SocketAddr> = asked.collect();
+    let mut addresses = BTreeSet::new();
+    for step in scenario.steps_for(kind) {
+        if let Action::Query(questions, _) = &step.action {
+            addresses.extend(questions.iter().map(|question| client.server(question)));
+        }
+    }
     if addresses.is_empty() {
         let port = client.port();
         addresses.insert(SocketAddr::from(([127, 0, 0, 1], port)));

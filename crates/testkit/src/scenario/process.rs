@@ -14,12 +14,16 @@ use std::time::{Duration, Instant};
 const LINES_MAX: usize = 20_000;
 /// How often it is looked whether a process has ended: nothing else tells.
 const PAUSE: Duration = Duration::from_millis(5);
+/// How long a server may take until it listens for signals. CoreDNS begins to beside everything else
+/// that it does at its start, and nothing from outside tells that it has.
+const SETTLED: Duration = Duration::from_millis(400);
 /// How long what an ended process has written may take to arrive.
 const DRAIN: Duration = Duration::from_secs(1);
 
 /// A running server; it is killed when this is dropped.
 pub(super) struct Process {
     child: Child,
+    started: Instant,
     output: Arc<Output>,
 }
 
@@ -71,10 +75,12 @@ impl Process {
         if let Some(stream) = child.stderr.take() {
             collect(stream, true, &output);
         }
-        Ok(Self { child, output })
+        Ok(Self { child, started: Instant::now(), output })
     }
 
+    /// Sends a signal, but not to a process younger than [`SETTLED`].
     pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
+        std::thread::sleep(SETTLED.saturating_sub(self.started.elapsed()));
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         let pid = pid.ok_or(io::ErrorKind::NotFound)?;
         Ok(kill_process(pid, signal)?)

@@ -7,6 +7,7 @@ use super::server::Kind;
 use super::variables::{UPSTREAMS, Variables};
 use crate::dns::{Expected, Question};
 use crate::upstream::Script;
+use std::iter::Peekable;
 use std::time::Duration;
 
 /// How long a step waits for what a server may write or count a little later.
@@ -14,9 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A scenario: what one server process goes through.
 #[derive(Clone, Debug)]
-pub struct Scenario {
+pub(super) struct Scenario {
     /// What it shows.
-    pub title: String,
+    pub(super) title: String,
     pub(super) steps: Vec<Step>,
 }
 
@@ -42,7 +43,7 @@ pub(super) enum Action {
     RemoveFile(String),
     Cluster(Cluster),
     Upstream(usize, Upstream),
-    Query(Box<Question>, Expected),
+    Query(Vec<Question>, Expected),
     Asked(usize, Vec<(Question, Count)>),
     Wait(Duration),
     Log(Vec<String>),
@@ -159,9 +160,9 @@ impl Step {
         let body = variables.expand(&fence.body);
         let lines = lines_of(&body);
         let action = match &self.action {
-            Action::Query(question, _) => {
+            Action::Query(questions, _) => {
                 let expected = Expected::read((fence.line + 1..).zip(body.lines()))?;
-                Action::Query(question.clone(), expected)
+                Action::Query(questions.clone(), expected)
             }
             Action::Asked(upstream, _) => Action::Asked(*upstream, read_asked(&lines)?),
             Action::Log(_) => Action::Log(lines),
@@ -215,10 +216,9 @@ impl Action {
                 Self::Upstream(upstream, Upstream::read(words, &body, fence.line + 1)?)
             }
             ["query"] => {
-                let mut lines = (fence.line + 1..).zip(body.lines());
-                let (at, line) = lines.next().unwrap_or((fence.line, ""));
-                let question = Question::read(line).map_err(|mistake| mistake.at(at))?;
-                Self::Query(Box::new(question), Expected::read(lines)?)
+                let lines = (fence.line + 1..).zip(body.lines());
+                let (questions, expected) = read_query(lines.peekable())?;
+                Self::Query(questions, expected)
             }
             ["asked", words @ ..] if words.len() < 2 => {
                 Self::Asked(split_upstream(words).0, read_asked(&lines)?)
@@ -307,6 +307,20 @@ fn file_name(name: &str) -> Result<String, Mistake> {
         true => Ok(name.to_owned()),
         false => Err(Mistake::new(format!("`{name}` is no name of a file beside the Corefile"))),
     }
+}
+
+/// Reads the questions and, from the first `;;` on, the reply that each of them must get.
+fn read_query<'a>(
+    mut lines: Peekable<impl Iterator<Item = (usize, &'a str)>>,
+) -> Result<(Vec<Question>, Expected), Mistake> {
+    let mut questions = Vec::new();
+    while let Some((at, line)) = lines.next_if(|(_, line)| !line.starts_with(";;")) {
+        questions.push(Question::read(line).map_err(|mistake| mistake.at(at))?);
+    }
+    if questions.is_empty() {
+        return Err(Mistake::new("a query begins with a question: `NAME TYPE …`"));
+    }
+    Ok((questions, Expected::read(lines)?))
 }
 
 /// Reads `NAME TYPE … COUNT` lines.
@@ -411,6 +425,8 @@ mod tests {
             ("```corefil\n```", 2, "there are corefile"),
             ("```query\na. A\n```", 2, "say what shall come back"),
             ("```query\na. A\n;; NOERROR\na. A\n```", 5, "a TTL is"),
+            ("```query\n;; NOERROR\n```", 2, "begins with a question"),
+            ("```query\na. A\nb. C\n;; NOERROR\n```", 4, "no type"),
             ("```query\na.\n```", 3, "NAME TYPE"),
             ("```query until soon\n```", 2, "a time is"),
             ("```coredns why\n```", 2, "nothing stands before"),
