@@ -40,14 +40,16 @@ pub enum ExpectedOpt {
     Fitting,
     /// `;; no OPT`
     Absent,
-    /// `;; OPT size=1232 do option=CODE:HEX`
+    /// `;; OPT size=1232 do option=CODE:HEX …`
     Present {
         /// The UDP payload size, if it matters.
         size: Option<u16>,
         /// The DO bit.
         dnssec_ok: bool,
-        /// The options, exactly these.
+        /// The options, in this order.
         options: Vec<ExpectedOption>,
+        /// `…`: whether other options may follow.
+        open: bool,
     },
 }
 
@@ -157,15 +159,16 @@ impl ExpectedMessage {
 
 impl ExpectedOpt {
     fn read(words: &str) -> Result<Self, Mistake> {
-        let (mut size, mut dnssec_ok, mut options) = (None, false, Vec::new());
+        let (mut size, mut dnssec_ok, mut open, mut options) = (None, false, false, Vec::new());
         for word in words.split_whitespace() {
             let wrong = || {
                 Mistake::new(format!(
-                    "`{word}` is none of size=N, do, option=CODE:HEX, option=CODE:HEX…"
+                    "`{word}` is none of size=N, do, option=CODE:HEX, option=CODE:HEX…, …"
                 ))
             };
             match word.split_once('=') {
                 None if word == "do" => dnssec_ok = true,
+                None if word == "…" => open = true,
                 Some(("size", number)) => size = Some(number.parse().map_err(|_| wrong())?),
                 Some(("option", text)) => {
                     options.push(ExpectedOption::read(text).ok_or_else(wrong)?);
@@ -173,7 +176,7 @@ impl ExpectedOpt {
                 _ => return Err(wrong()),
             }
         }
-        Ok(Self::Present { size, dnssec_ok, options })
+        Ok(Self::Present { size, dnssec_ok, options, open })
     }
 
     /// The options to send.
@@ -233,7 +236,12 @@ mod tests {
         assert_eq!(message.sections.each_ref().map(Vec::len), [0, 1, 1]);
         assert_eq!(message.open, [false, true, false]);
         let option = ExpectedOption { code: 15, data: vec![0, 15], open: true };
-        let opt = ExpectedOpt::Present { size: Some(1232), dnssec_ok: true, options: vec![option] };
+        let opt = ExpectedOpt::Present {
+            size: Some(1232),
+            dnssec_ok: true,
+            options: vec![option],
+            open: false,
+        };
         assert_eq!(message.opt, opt);
     }
 

@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Failures of one scenario that are told; what follows mostly follows from them.
 const FAILURES_MAX: usize = 5;
 /// Lines of a server's output that are shown with a failure.
-const LOG_TAIL: usize = 20;
+const LOG_TAIL: usize = 40;
 
 /// What became of a scenario.
 #[derive(Debug, Default)]
