@@ -208,6 +208,7 @@ impl Play<'_> {
                 std::thread::sleep(PAUSE / 4);
             }
         }
+        process.has_answered();
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 const LINES_MAX: usize = 20_000;
 /// How often it is looked whether a process has ended: nothing else tells.
 const PAUSE: Duration = Duration::from_millis(5);
-/// How long a server may take until it listens for signals. CoreDNS begins to beside everything else
+/// How long after its first answer a server may take until it listens for signals. CoreDNS begins to beside everything else
 /// that it does at its start, and nothing from outside tells that it has.
 const SETTLED: Duration = Duration::from_millis(400);
 /// How long what an ended process has written may take to arrive.
@@ -23,7 +23,8 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// A running server; it is killed when this is dropped.
 pub(super) struct Process {
     child: Child,
-    started: Instant,
+    /// When it was seen to answer, or was started.
+    since: Instant,
     output: Arc<Output>,
 }
 
@@ -75,12 +76,17 @@ impl Process {
         if let Some(stream) = child.stderr.take() {
             collect(stream, true, &output);
         }
-        Ok(Self { child, started: Instant::now(), output })
+        Ok(Self { child, since: Instant::now(), output })
     }
 
-    /// Sends a signal, but not to a process younger than [`SETTLED`].
+    /// Notes that it answers from now on.
+    pub(super) fn has_answered(&mut self) {
+        self.since = Instant::now();
+    }
+
+    /// Sends a signal, but not to a process that has answered for less than [`SETTLED`].
     pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
-        std::thread::sleep(SETTLED.saturating_sub(self.started.elapsed()));
+        std::thread::sleep(SETTLED.saturating_sub(self.since.elapsed()));
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         let pid = pid.ok_or(io::ErrorKind::NotFound)?;
         Ok(kill_process(pid, signal)?)
