@@ -13,7 +13,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// The system's allocator, which remembers for each thread how often it was asked, and for how much.
+/// The system's allocator, which remembers for each thread how often it was asked and for how much.
 pub struct Counting;
 
 thread_local! {

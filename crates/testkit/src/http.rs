@@ -80,7 +80,8 @@ fn decode(text: &str) -> String {
 pub(crate) fn respond(stream: &mut impl Write, status: u16, body: &str) -> io::Result<()> {
     let length = body.len();
     let head = format!(
-        "HTTP/1.1 {status} Status\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        "HTTP/1.1 {status} Status\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n"
     );
     stream.write_all((head + body).as_bytes())
 }
@@ -88,7 +89,8 @@ pub(crate) fn respond(stream: &mut impl Write, status: u16, body: &str) -> io::R
 /// Begins a response without an end, whose parts [`chunk`] writes.
 pub(crate) fn respond_in_chunks(stream: &mut impl Write) -> io::Result<()> {
     stream.write_all(
-        b"HTTP/1.1 200 Status\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 200 Status\r\nContent-Type: application/json\r\n\
+          Transfer-Encoding: chunked\r\n\r\n",
     )
 }
 

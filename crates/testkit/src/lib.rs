@@ -1,9 +1,9 @@
 //! Everything that tests of a whole server need: scenarios in Markdown and what runs them, a fake
 //! upstream, a fake Kubernetes API server, a counter of allocations.
 //!
-//! **What this is.** [`run`] takes scenario files and a server's binary. For each scenario it starts
-//! the server as a process of its own, plays what stands in the file over real sockets and reports
-//! every difference. The same files run against Rutter and against CoreDNS, so that each behaviour
+//! **What this is.** [`run`] takes scenario files and a server's binary. For each scenario it
+//! starts the server as a process of its own, plays what stands in the file over real sockets and
+//! reports every difference. The same files run against Rutter and against CoreDNS, so that each behaviour
 //! that is written down is one that both have, or a difference that is declared with its reason.
 //! `scenarios/README.md` says how scenarios are written.
 //!

@@ -15,8 +15,8 @@ const BLOCKS: u32 = ((END - FIRST) / BLOCK) as u32;
 /// Fifteen neighbouring ports for one scenario.
 ///
 /// A server under test sets SO_REUSEPORT, so two of them could share a port without either being
-/// told. So a block belongs to whoever holds its sixteenth port, which is bound without that option:
-/// this works between processes too.
+/// told. So a block belongs to whoever holds its sixteenth port, which is bound without that
+/// option: this works between processes too.
 #[derive(Debug)]
 pub struct PortBlock {
     first: u16,

@@ -247,7 +247,8 @@ mod tests {
     #[test]
     fn every_word_arrives() {
         let request = request(
-            "x.test TYPE65280 +norec +cd +ad +do +bufsize=4096 option=10:0102 class=CH id=9 opcode=4",
+            "x.test TYPE65280 +norec +cd +ad +do +bufsize=4096 option=10:0102 \
+             class=CH id=9 opcode=4",
         );
         assert_eq!((request.id, request.opcode), (9, Opcode::NOTIFY));
         assert_eq!(request.flags, Flags::CD.with(Flags::AD));

@@ -164,7 +164,7 @@ impl Change {
     }
 }
 
-/// An event with an object that says what it is, as objects of a watch do and items of a list do not.
+/// An event whose object says of what kind it is; items of a list do not.
 pub(super) fn event_of(event: &str, resource: &Resource, object: &Value) -> Value {
     let mut object = object.clone();
     object["kind"] = json!(resource.kind);

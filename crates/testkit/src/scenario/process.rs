@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 const LINES_MAX: usize = 20_000;
 /// How often it is looked whether a process has ended: nothing else tells.
 const PAUSE: Duration = Duration::from_millis(5);
-/// How long after its first answer a server may take until it listens for signals. CoreDNS begins to beside everything else
-/// that it does at its start, and nothing from outside tells that it has.
+/// How long after its first answer a server may take until it listens for signals. CoreDNS begins
+/// to beside everything else that it does at its start, and nothing tells that it has.
 const SETTLED: Duration = Duration::from_millis(400);
 /// How long what an ended process has written may take to arrive.
 const DRAIN: Duration = Duration::from_secs(1);

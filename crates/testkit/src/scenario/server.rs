@@ -27,8 +27,8 @@ impl Server {
         Self { kind: Kind::Rutter, binary: binary.into() }
     }
 
-    /// CoreDNS: the binary that `$COREDNS` names, else `target/peers/coredns` of the workspace; none
-    /// if there is no such file.
+    /// CoreDNS: the binary that `$COREDNS` names, else `target/peers/coredns` of the workspace;
+    /// none if there is no such file.
     pub fn coredns() -> Option<Self> {
         #[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the server")]
         let named = std::env::var("COREDNS").ok().map(PathBuf::from);

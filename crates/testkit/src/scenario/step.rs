@@ -239,8 +239,8 @@ impl Action {
     }
 }
 
-const FENCES: &str = "there are corefile, file NAME, cluster …, upstream …, query, asked, wait TIME, \
-    log, log absent, metrics, http GET URL, signal NAME, exit CODE, check, coredns REASON, text";
+const FENCES: &str = "there are corefile, file NAME, cluster …, upstream …, query, asked, \
+    wait TIME, log, log absent, metrics, http GET URL, signal NAME, exit CODE, check, coredns REASON, text";
 
 impl Cluster {
     fn read(words: &[&str], body: String) -> Result<Self, Mistake> {
@@ -263,8 +263,8 @@ impl Cluster {
             ["garbage"] => Self::Garbage,
             _ => {
                 return Err(Mistake::new(format!(
-                    "`cluster {}` is none of apply, delete, up, down, hang, fail CODE, deny PLURAL, \
-                     allow PLURAL, pages NUMBER, no-streaming-lists, cut, expire, garbage",
+                    "`cluster {}` is none of apply, delete, up, down, hang, fail CODE, \
+                     deny PLURAL, allow PLURAL, pages NUMBER, no-streaming-lists, cut, expire, garbage",
                     words.join(" ")
                 )));
             }

@@ -7,9 +7,9 @@ use wire::{NameBuf, RecordType, Request};
 
 /// Canned replies.
 ///
-/// Paragraphs with blank lines between them. The first line of each is the question, `NAME TYPE` and
-/// perhaps a [`Behaviour`]; NAME may be `*.example.org` (any name below) or `*` (any name), TYPE may
-/// be `*`. The reply follows as a scenario would expect it; RD is copied from the query.
+/// Paragraphs with blank lines between them. The first line of each is the question, `NAME TYPE`
+/// and perhaps a [`Behaviour`]; NAME may be `*.example.org` (any name below) or `*` (any name),
+/// TYPE may be `*`. The reply follows as a scenario would expect it; RD is copied from the query.
 #[derive(Clone, Debug, Default)]
 pub struct Script {
     entries: Vec<Entry>,
