@@ -1,1 +1,28 @@
-//! Scenario runner, fake upstream, fake API server, allocation counter.
+//! Everything that tests of a whole server need: scenarios in Markdown and what runs them, a fake
+//! upstream, a fake Kubernetes API server, a counter of allocations.
+//!
+//! **What this is.** [`run`] takes scenario files and a server's binary. For each scenario it
+//! starts the server as a process of its own, plays what stands in the file over real sockets and
+//! reports every difference. The same files run against Rutter and against CoreDNS, so that each behaviour
+//! that is written down is one that both have, or a difference that is declared with its reason.
+//! `scenarios/README.md` says how scenarios are written.
+//!
+//! **What this is not.** It knows no plugin and links no part of the server but `wire`.
+//!
+//! **Where to start reading.** [`run`], then `scenario/step.rs` for what a scenario can say and
+//! `scenario/play.rs` for what is done with it. The fakes stand on their own: [`FakeUpstream`],
+//! [`FakeApi`].
+
+pub mod alloc;
+pub mod dns;
+mod http;
+pub mod kubernetes;
+mod net;
+mod ports;
+pub mod scenario;
+pub mod upstream;
+
+pub use kubernetes::FakeApi;
+pub use ports::PortBlock;
+pub use scenario::{Report, Server, run};
+pub use upstream::FakeUpstream;
