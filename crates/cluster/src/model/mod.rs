@@ -19,7 +19,7 @@ pub(crate) mod table;
 use crate::address::Address;
 use crate::cluster::Cluster;
 use crate::objects::{EndpointSlice, Event, Key, Kind, Kinds, Object, Service};
-use entry::{Entry, PackedService, ServiceKind};
+use entry::{Entry, PackedService, ServiceKind, pack_service};
 use holdings::{Holdings, Keyed};
 use jiff::Timestamp;
 use pod::PackedPod;
@@ -86,9 +86,27 @@ impl Model {
     /// Takes a batch of events and publishes what it has changed. `now` is Unix time in seconds,
     /// the serial of a change.
     ///
-    /// The larger the batch, the less is copied; a service changes in one step however many of
-    /// its objects are in the batch.
+    /// A service changes in one step however many of its objects are in the batch.
     pub fn apply(&mut self, events: impl IntoIterator<Item = Event>, now: u32) -> Changes {
+        self.take(events);
+        self.publish(now)
+    }
+
+    /// Takes a part of a list, and publishes only when much has come together.
+    ///
+    /// Each publication copies parts of the tables. If every page of a long list had its own, the
+    /// whole would be copied for each; so it has to grow by a quarter first, which makes the cost
+    /// of a list proportional to its length. The next [`Model::apply`] publishes the rest.
+    pub fn apply_page(&mut self, events: impl IntoIterator<Item = Event>, now: u32) -> Changes {
+        self.take(events);
+        let waiting = self.pending.entries.len() + self.pending.pods.len();
+        if waiting < (self.entries.len() + self.pods.len()) / 4 {
+            return Changes::default();
+        }
+        self.publish(now)
+    }
+
+    fn take(&mut self, events: impl IntoIterator<Item = Event>) {
         for event in events {
             match event {
                 Event::Apply(object) => self.put(object),
@@ -97,7 +115,6 @@ impl Model {
                 Event::RelistEnd(kind) => self.end(kind),
             }
         }
-        self.publish(now)
     }
 
     fn put(&mut self, object: Object) {
@@ -125,9 +142,10 @@ impl Model {
 
     fn put_service(&mut self, service: &Service) {
         let key = entry_key(service.name.as_bytes(), service.namespace.as_bytes());
-        let packed = PackedService::new(service);
+        let packed = pack_service(service);
         self.change_entry(&key, |entry| {
-            (entry.service() != Some(&packed)).then(|| entry.with_service(Some(packed)))
+            let known = entry.service().map(PackedService::octets);
+            (known != Some(&packed)).then(|| entry.with_service(Some(&packed)))
         });
         self.entries.mark((&key, &[]));
     }

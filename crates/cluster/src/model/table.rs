@@ -17,7 +17,7 @@ pub(crate) struct Table<T> {
 
 struct Shard<T>(ArcSwap<Box<[Slot<T>]>>);
 
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct Slot<T> {
     place: u64,
     value: T,
@@ -73,7 +73,7 @@ impl<T: Value> Table<T> {
     /// Makes the changes visible, part by part: each part is copied once however many changes it
     /// has. Of one value there must be one change at most.
     pub(crate) fn publish(&self, mut edits: Vec<Edit<T>>) {
-        edits.sort_unstable_by_key(|edit| shard_of(edit.place));
+        edits.sort_unstable_by_key(|edit| (shard_of(edit.place), edit.place));
         let same_shard = |a: &Edit<T>, b: &Edit<T>| shard_of(a.place) == shard_of(b.place);
         for group in edits.chunk_by(same_shard) {
             let shard = &self.shards[shard_of(group[0].place)].0;
@@ -82,25 +82,22 @@ impl<T: Value> Table<T> {
     }
 }
 
+/// A part with changes, which are sorted by place as the part is.
 fn edited<T: Value>(old: &[Slot<T>], edits: &[Edit<T>]) -> Box<[Slot<T>]> {
-    let mut dropped = vec![false; old.len()];
-    for edit in edits {
-        let begin = old.partition_point(|slot| slot.place < edit.place);
-        let same = old[begin..]
-            .iter()
-            .take_while(|slot| slot.place == edit.place)
-            .position(|slot| slot.value.is_same(&edit.value));
-        if let Some(found) = same {
-            dropped[begin + found] = true;
-        }
+    let mut slots = Vec::with_capacity(old.len() + edits.len());
+    let mut at = 0;
+    for edits in edits.chunk_by(|a, b| a.place == b.place) {
+        let place = edits[0].place;
+        let begin = at + old[at..].partition_point(|slot| slot.place < place);
+        let end = begin + old[begin..].partition_point(|slot| slot.place == place);
+        slots.extend_from_slice(&old[at..begin]);
+        let stays = |slot: &&Slot<T>| !edits.iter().any(|edit| edit.value.is_same(&slot.value));
+        slots.extend(old[begin..end].iter().filter(stays).cloned());
+        let new = edits.iter().filter(|edit| edit.stays);
+        slots.extend(new.map(|edit| Slot { place, value: edit.value.clone() }));
+        at = end;
     }
-    let kept = old.iter().zip(&dropped).filter(|(_, dropped)| !**dropped).map(|(slot, _)| slot);
-    let new = edits.iter().filter(|edit| edit.stays);
-    let mut slots = Vec::with_capacity(kept.clone().count() + new.clone().count());
-    slots.extend(kept.cloned());
-    slots.extend(new.map(|edit| Slot { place: edit.place, value: edit.value.clone() }));
-    // Runs that are in order already make this nearly linear.
-    slots.sort_by_key(|slot| slot.place);
+    slots.extend_from_slice(&old[at..]);
     slots.into_boxed_slice()
 }
 
@@ -122,11 +119,7 @@ mod tests {
 
     fn all(table: &Table<(u8, u8)>, place: u64) -> Vec<(u8, u8)> {
         let mut found = Vec::new();
-        let none: Option<()> = table.find(place, |value| {
-            found.push(*value);
-            None
-        });
-        assert!(none.is_none());
+        table.each(place, |value| found.push(*value));
         found
     }
 

@@ -112,7 +112,7 @@ impl Resource {
                 .map_err(|error| Failure::new(ErrorKind::Malformed, error.to_string()))?;
             let items = page.items.unwrap_or_default();
             let events: Vec<_> = items.iter().filter_map(|item| self.read_object(item)).collect();
-            self.shared.apply(events.into_iter().map(Document::into_event));
+            self.shared.apply_page(events.into_iter().map(Document::into_event));
             self.shared.status.hear(self.kind, SystemTime::now());
             let ListMetadata { resource_version, r#continue: next } = page.metadata;
             let next = next.unwrap_or_default();

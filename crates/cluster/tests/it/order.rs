@@ -26,6 +26,8 @@ enum Step {
     Relist(Kind),
     /// What was collected is applied.
     Apply,
+    /// What was collected is applied as a page of a list.
+    ApplyPage,
 }
 
 fn any_port() -> impl Strategy<Value = Port> {
@@ -94,6 +96,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => kind().prop_map(Step::Repeat),
         1 => kind().prop_map(Step::Relist),
         4 => Just(Step::Apply),
+        2 => Just(Step::ApplyPage),
     ]
 }
 
@@ -129,6 +132,9 @@ impl World {
             }
             Step::Apply => {
                 self.model.apply(self.events.drain(..), 1);
+            }
+            Step::ApplyPage => {
+                self.model.apply_page(self.events.drain(..), 1);
             }
         }
     }
