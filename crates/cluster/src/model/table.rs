@@ -106,7 +106,7 @@ fn edited<T: Value>(old: &[Slot<T>], edits: &[Edit<T>]) -> Box<[Slot<T>]> {
 /// touch one line of memory here, where halving would wait for three, one after the other.
 #[inline]
 fn first_at<T>(slots: &[Slot<T>], place: u64) -> usize {
-    let mut at = (u128::from(place) * slots.len() as u128 >> 64) as usize;
+    let mut at = ((u128::from(place) * slots.len() as u128) >> 64) as usize;
     while at < slots.len() && slots[at].place < place {
         at += 1;
     }

@@ -143,13 +143,16 @@ impl Resource {
         let path = watch_path(&self.shared.settings, self.kind, &version, lasts);
         self.version = Some(version);
         let mut body = self.shared.get(&path).await?.into_body();
-        // The server ends a watch in time. One that does neither end nor fail is a dead
-        // connection that would go unnoticed for ever.
+        // The server ends a watch in time. One that does neither end nor fail would go unnoticed
+        // for ever.
         let deadline = Instant::now() + lasts + self.silence_max();
         let mut lines = Lines::default();
         loop {
             let frame = match timeout_at(deadline, body.frame()).await {
-                Err(_) => return Err(Failure::silence(lasts + self.silence_max())),
+                Err(_) => {
+                    let text = format!("the server did not end the watch after {lasts:?}");
+                    return Err(Failure::new(ErrorKind::Silence, text));
+                }
                 Ok(None) => return Ok(()),
                 Ok(Some(Err(error))) => return Err(broken(&error)),
                 Ok(Some(Ok(frame))) => frame,
