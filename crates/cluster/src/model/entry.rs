@@ -74,7 +74,7 @@ impl Entry {
         Self { packed, key_len: self.key_len, slices, repeats: self.repeats }
     }
 
-    /// The same with `slice` in the place of `old`; either may be absent.
+    /// The same with `new` in the place of `old`; either may be absent.
     pub(crate) fn with_slice(&self, old: Option<&PackedSlice>, new: Option<&PackedSlice>) -> Self {
         let kept = self.slices.iter().filter(|slice| Some(*slice) != old);
         let slices: Box<[_]> = kept.chain(new).cloned().collect();

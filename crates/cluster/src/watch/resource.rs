@@ -180,7 +180,9 @@ impl Resource {
 
     fn take_line(&mut self, line: Option<&[u8]>, events: &mut Vec<Event>) -> Result<(), Failure> {
         self.shared.status.hear(self.kind, SystemTime::now());
-        let line = line.filter(|line| !line.trim_ascii().is_empty());
+        if line.is_some_and(|line| line.trim_ascii().is_empty()) {
+            return Ok(());
+        }
         let Some(Ok(change)) = line.map(serde_json::from_slice::<Change<'_>>) else {
             self.shared.status.count_skipped(self.kind);
             return Ok(());

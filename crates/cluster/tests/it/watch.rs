@@ -244,7 +244,7 @@ async fn odd_objects_and_lines_are_skipped() {
         assert!(talk.say(std::str::from_utf8(piece).unwrap()).await);
     }
     has_address(&watch, "b", "10.0.0.2").await;
-    assert_eq!(watch.status().counts(Kind::Service).skipped, 6);
+    assert_eq!(watch.status().counts(Kind::Service).skipped, 5);
     drop(talk);
     assert_eq!(parameter(&api.request("services", 2).await, "resourceVersion"), Some("8"));
 }
