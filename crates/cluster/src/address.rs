@@ -75,6 +75,10 @@ impl Address {
 
     /// Reads the address that a whole reverse name stands for (RFC 1035 §3.5, RFC 3596 §2.5).
     pub(crate) fn from_reverse(name: Name<'_>) -> Option<Self> {
+        // Nearly every question ends here.
+        if !name.octets().last_chunk::<6>()?.eq_ignore_ascii_case(b"\x04arpa\0") {
+            return None;
+        }
         let above = |zone| name.labels_above(Name::from_octets(zone).ok()?);
         if let Some(labels) = above(IN_ADDR_ARPA) {
             return from_decimal_labels(labels);

@@ -102,7 +102,7 @@ impl Asking<'_> {
     }
 
     /// The service of an entry, if it is to be seen and has an endpoint with this address.
-    fn serving<'e>(&self, entry: &'e Entry, own: Address) -> Option<&'e PackedService> {
+    fn serving<'e>(&self, entry: &'e Entry, own: Address) -> Option<PackedService<'e>> {
         let is_endpoint =
             self.view.endpoints && entry.endpoints().any(|endpoint| endpoint.address == own);
         entry.service().filter(|_| is_endpoint && self.exposes(entry.namespace()))
@@ -112,7 +112,7 @@ impl Asking<'_> {
     fn each_address(
         &mut self,
         entry: &Entry,
-        service: &PackedService,
+        service: PackedService<'_>,
         own: Address,
         each: &mut impl FnMut(&mut Self, Name<'_>, Address),
     ) {

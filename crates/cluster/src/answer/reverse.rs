@@ -38,12 +38,10 @@ impl Asking<'_> {
         true
     }
 
-    /// Appends a PTR to every endpoint of the service with this address; whether there is one.
-    ///
-    /// CoreDNS also leads to endpoints of services that it does not know and then denies their
-    /// names.
+    /// Appends a PTR to every endpoint of the service with this address; whether there is one. As
+    /// in CoreDNS the service itself need not be known.
     fn push_endpoints(&mut self, entry: &Entry, address: Address) -> bool {
-        if !self.view.endpoints || entry.service().is_none() || !self.exposes(entry.namespace()) {
+        if !self.view.endpoints || !self.exposes(entry.namespace()) {
             return false;
         }
         let services = self.view.primary().services();

@@ -71,7 +71,7 @@ impl Asking<'_> {
 
     /// An ExternalName service. As in CoreDNS only questions for addresses and for the CNAME
     /// itself see it, and nothing exists below it.
-    fn external(&mut self, service: &PackedService, wanted: &Wanted<'_>) -> Found {
+    fn external(&mut self, service: PackedService<'_>, wanted: &Wanted<'_>) -> Found {
         let Some(target) = service.external().filter(|_| matches!(wanted, Wanted::All)) else {
             return self.absent();
         };
@@ -83,7 +83,12 @@ impl Asking<'_> {
     }
 
     /// A service with addresses of its own, or one of its ports.
-    fn cluster_ip(&mut self, entry: &Entry, service: &PackedService, wanted: &Wanted<'_>) -> Found {
+    fn cluster_ip(
+        &mut self,
+        entry: &Entry,
+        service: PackedService<'_>,
+        wanted: &Wanted<'_>,
+    ) -> Found {
         let has_endpoint = || self.view.endpoints && entry.endpoints().next().is_some();
         if self.view.ignore_empty_services && !has_endpoint() {
             return self.absent();
@@ -105,7 +110,7 @@ impl Asking<'_> {
         self.result(before)
     }
 
-    fn push_service_srv(&mut self, entry: &Entry, service: &PackedService, wanted: &Wanted<'_>) {
+    fn push_service_srv(&mut self, entry: &Entry, service: PackedService<'_>, wanted: &Wanted<'_>) {
         let Ok(target) = NameBuf::join(entry.key(), self.zone.services()) else { return };
         let begin = self.body.answer.len();
         let ports = || service.ports().filter(|port| wanted.takes_port(port));
@@ -151,7 +156,7 @@ impl Asking<'_> {
             return self.absent();
         };
         let has_port = |port: PackedPort<'_>| port.protocol == protocol && !port.name.is_empty();
-        let is_headless = |service: &PackedService| service.kind() == ServiceKind::Headless;
+        let is_headless = |service: PackedService<'_>| service.kind() == ServiceKind::Headless;
         let exists = if entry.service().is_some_and(is_headless) {
             let with_endpoints = |slice: &&PackedSlice| slice.endpoints().next().is_some();
             self.view.endpoints

@@ -13,9 +13,10 @@ use wire::{Name, NameBuf};
 /// one, which shares the slices.
 #[derive(PartialEq)]
 pub(crate) struct Entry {
-    /// The labels of service and namespace, as they stand in a name in wire form, in lower case.
-    key: Box<[u8]>,
-    service: Option<PackedService>,
+    /// The labels of service and namespace as they stand in a name in wire form, in lower case;
+    /// then the service, if it is known. In one run, as a look-up reads both.
+    packed: Box<[u8]>,
+    key_len: u8,
     slices: Box<[PackedSlice]>,
     /// Whether an address has more than one endpoint.
     repeats: bool,
@@ -24,25 +25,34 @@ pub(crate) struct Entry {
 impl Entry {
     /// A name of which nothing is known yet.
     pub(crate) fn empty(key: &[u8]) -> Self {
-        Self { key: key.into(), service: None, slices: Box::default(), repeats: false }
+        // Two labels with their lengths: 128 octets at most.
+        Self {
+            packed: key.into(),
+            key_len: key.len() as u8,
+            slices: Box::default(),
+            repeats: false,
+        }
     }
 
     /// Whether nothing is known.
     pub(crate) fn is_empty(&self) -> bool {
-        self.service.is_none() && self.slices.is_empty()
+        self.service().is_none() && self.slices.is_empty()
     }
 
+    #[inline]
     pub(crate) fn key(&self) -> &[u8] {
-        &self.key
+        &self.packed[..self.key_len as usize]
     }
 
     /// The label of the namespace.
     pub(crate) fn namespace(&self) -> &[u8] {
-        namespace_of(&self.key)
+        namespace_of(self.key())
     }
 
-    pub(crate) fn service(&self) -> Option<&PackedService> {
-        self.service.as_ref()
+    #[inline]
+    pub(crate) fn service(&self) -> Option<PackedService<'_>> {
+        let service = &self.packed[self.key_len as usize..];
+        (!service.is_empty()).then_some(PackedService(service))
     }
 
     pub(crate) fn slices(&self) -> &[PackedSlice] {
@@ -57,13 +67,14 @@ impl Entry {
         self.slices.iter().flat_map(PackedSlice::endpoints)
     }
 
-    /// The same with another service, or none.
-    pub(crate) fn with_service(&self, service: Option<PackedService>) -> Self {
-        let (key, slices) = (self.key.clone(), self.slices.clone());
-        Self { key, service, slices, repeats: self.repeats }
+    /// The same with another service, as [`pack_service`] makes it, or none.
+    pub(crate) fn with_service(&self, service: Option<&[u8]>) -> Self {
+        let packed = [self.key(), service.unwrap_or_default()].concat().into();
+        let slices = self.slices.clone();
+        Self { packed, key_len: self.key_len, slices, repeats: self.repeats }
     }
 
-    /// The same with `slice` in the place of `old`; either may be absent.
+    /// The same with `new` in the place of `old`; either may be absent.
     pub(crate) fn with_slice(&self, old: Option<&PackedSlice>, new: Option<&PackedSlice>) -> Self {
         let kept = self.slices.iter().filter(|slice| Some(*slice) != old);
         let slices: Box<[_]> = kept.chain(new).cloned().collect();
@@ -71,12 +82,12 @@ impl Entry {
             slices.iter().flat_map(PackedSlice::endpoints).map(|it| it.address).collect();
         addresses.sort_unstable();
         let repeats = addresses.windows(2).any(|pair| pair[0] == pair[1]);
-        Self { key: self.key.clone(), service: self.service.clone(), slices, repeats }
+        Self { packed: self.packed.clone(), key_len: self.key_len, slices, repeats }
     }
 
     /// Every address that leads back here, once and in order.
     pub(crate) fn addresses(&self) -> Vec<Address> {
-        let cluster_ips = self.service.iter().flat_map(PackedService::addresses);
+        let cluster_ips = self.service().into_iter().flat_map(PackedService::addresses);
         let mut all: Vec<_> = cluster_ips.chain(self.endpoints().map(|it| it.address)).collect();
         all.sort_unstable();
         all.dedup();
@@ -91,7 +102,7 @@ pub(crate) fn namespace_of(key: &[u8]) -> &[u8] {
 
 impl Value for Arc<Entry> {
     fn is_same(&self, other: &Self) -> bool {
-        self.key == other.key
+        self.key() == other.key()
     }
 }
 
@@ -110,35 +121,40 @@ pub(crate) enum ServiceKind {
 /// number of addresses (1 octet)  addresses  ports      ClusterIp, Headless
 /// name in wire form, or nothing if it is none          External
 /// ```
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct PackedService(Box<[u8]>);
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PackedService<'a>(&'a [u8]);
 
-impl PackedService {
-    pub(crate) fn new(service: &Service) -> Self {
-        let mut out = Vec::new();
-        let addresses: &[IpAddr] = match &service.target {
-            Target::Name(name) => {
-                out.push(ServiceKind::External as u8);
-                out.extend_from_slice(external_name(name).as_ref().map_or(&[], NameBuf::octets));
-                return Self(out.into());
-            }
-            Target::Endpoints => &[],
-            // The API gives two at most.
-            Target::ClusterIps(addresses) => &addresses[..addresses.len().min(255)],
-        };
-        let is_headless = service.target == Target::Endpoints;
-        let kind = if is_headless { ServiceKind::Headless } else { ServiceKind::ClusterIp };
-        out.extend_from_slice(&[kind as u8, addresses.len() as u8]);
-        for &address in addresses {
-            push_address(&mut out, address.into());
+/// Makes the octets of a [`PackedService`].
+pub(crate) fn pack_service(service: &Service) -> Vec<u8> {
+    let mut out = Vec::new();
+    let addresses: &[IpAddr] = match &service.target {
+        Target::Name(name) => {
+            out.push(ServiceKind::External as u8);
+            out.extend_from_slice(external_name(name).as_ref().map_or(&[], NameBuf::octets));
+            return out;
         }
-        for port in &service.ports {
-            push_port(&mut out, port);
-        }
-        Self(out.into())
+        Target::Endpoints => &[],
+        // The API gives two at most.
+        Target::ClusterIps(addresses) => &addresses[..addresses.len().min(255)],
+    };
+    let is_headless = service.target == Target::Endpoints;
+    let kind = if is_headless { ServiceKind::Headless } else { ServiceKind::ClusterIp };
+    out.extend_from_slice(&[kind as u8, addresses.len() as u8]);
+    for &address in addresses {
+        push_address(&mut out, address.into());
+    }
+    for port in &service.ports {
+        push_port(&mut out, port);
+    }
+    out
+}
+
+impl<'a> PackedService<'a> {
+    pub(crate) fn octets(self) -> &'a [u8] {
+        self.0
     }
 
-    pub(crate) fn kind(&self) -> ServiceKind {
+    pub(crate) fn kind(self) -> ServiceKind {
         match self.0[0] {
             0 => ServiceKind::ClusterIp,
             1 => ServiceKind::Headless,
@@ -146,7 +162,7 @@ impl PackedService {
         }
     }
 
-    fn parts(&self) -> (u8, Octets<'_>) {
+    fn parts(self) -> (u8, Octets<'a>) {
         if self.kind() == ServiceKind::External {
             return (0, Octets(&[]));
         }
@@ -154,12 +170,12 @@ impl PackedService {
     }
 
     /// Its cluster addresses.
-    pub(crate) fn addresses(&self) -> impl Iterator<Item = Address> + Clone {
+    pub(crate) fn addresses(self) -> impl Iterator<Item = Address> + Clone + 'a {
         let (count, mut octets) = self.parts();
         (0..count).map(move |_| octets.address())
     }
 
-    pub(crate) fn ports(&self) -> Ports<'_> {
+    pub(crate) fn ports(self) -> Ports<'a> {
         let (count, mut octets) = self.parts();
         for _ in 0..count {
             octets.address();
@@ -168,7 +184,7 @@ impl PackedService {
     }
 
     /// The name that an ExternalName service leads to.
-    pub(crate) fn external(&self) -> Option<Name<'_>> {
+    pub(crate) fn external(self) -> Option<Name<'a>> {
         let is_external = self.kind() == ServiceKind::External;
         Name::from_octets(&self.0[1..]).ok().filter(|_| is_external)
     }
@@ -188,9 +204,9 @@ mod tests {
     use super::*;
     use crate::objects::Port;
 
-    fn service(target: Target) -> PackedService {
+    fn service(target: Target) -> Vec<u8> {
         let port = |name: &str, number| Port { name: name.into(), protocol: "TCP".into(), number };
-        PackedService::new(&Service {
+        pack_service(&Service {
             namespace: "shop".into(),
             name: "web".into(),
             target,
@@ -201,17 +217,20 @@ mod tests {
     #[test]
     fn what_is_packed_is_read_back() {
         let ips: Vec<IpAddr> = vec!["10.0.0.1".parse().unwrap(), "fd00::1".parse().unwrap()];
-        let cluster_ip = service(Target::ClusterIps(ips.clone()));
+        let octets = service(Target::ClusterIps(ips.clone()));
+        let cluster_ip = PackedService(&octets);
         assert_eq!(cluster_ip.kind(), ServiceKind::ClusterIp);
         assert!(cluster_ip.addresses().eq(ips.into_iter().map(Address::from)));
         assert_eq!(cluster_ip.ports().map(|port| port.number).collect::<Vec<_>>(), [80, 0]);
         assert!(cluster_ip.external().is_none());
 
-        let headless = service(Target::Endpoints);
+        let octets = service(Target::Endpoints);
+        let headless = PackedService(&octets);
         assert_eq!(headless.kind(), ServiceKind::Headless);
         assert_eq!((headless.addresses().count(), headless.ports().count()), (0, 2));
 
-        let external = service(Target::Name("www.Example.org".into()));
+        let octets = service(Target::Name("www.Example.org".into()));
+        let external = PackedService(&octets);
         assert_eq!(external.kind(), ServiceKind::External);
         assert_eq!(external.external().unwrap().to_string(), "www.Example.org.");
         assert_eq!((external.addresses().count(), external.ports().count()), (0, 0));
@@ -220,7 +239,8 @@ mod tests {
     #[test]
     fn external_names_that_give_no_record() {
         for text in ["", ".", "10.0.0.1", "fd00::1", "a..b"] {
-            assert!(service(Target::Name(text.into())).external().is_none(), "{text}");
+            let octets = service(Target::Name(text.into()));
+            assert!(PackedService(&octets).external().is_none(), "{text}");
         }
     }
 }

@@ -28,6 +28,10 @@ impl<T: Keyed> Holdings<T> {
         Self { held: HashTable::new(), generation: 0, hasher: RandomState::default() }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.held.len()
+    }
+
     pub(super) fn find(&self, key: (&[u8], &[u8])) -> Option<&T> {
         let hash = self.hasher.hash_one(key);
         self.held.find(hash, |held| held.value.identity() == key).map(|held| &held.value)

@@ -19,7 +19,7 @@ pub(crate) mod table;
 use crate::address::Address;
 use crate::cluster::Cluster;
 use crate::objects::{EndpointSlice, Event, Key, Kind, Kinds, Object, Service};
-use entry::{Entry, PackedService, ServiceKind};
+use entry::{Entry, PackedService, ServiceKind, pack_service};
 use holdings::{Holdings, Keyed};
 use jiff::Timestamp;
 use pod::PackedPod;
@@ -86,9 +86,30 @@ impl Model {
     /// Takes a batch of events and publishes what it has changed. `now` is Unix time in seconds,
     /// the serial of a change.
     ///
-    /// The larger the batch, the less is copied; a service changes in one step however many of
-    /// its objects are in the batch.
+    /// A service changes in one step however many of its objects are in the batch.
     pub fn apply(&mut self, events: impl IntoIterator<Item = Event>, now: u32) -> Changes {
+        self.take(events);
+        self.publish(now)
+    }
+
+    /// Takes a part of a list, and publishes only when much has come together.
+    ///
+    /// Each publication copies parts of the tables. If every page of a long list had its own, the
+    /// whole would be copied for each; so it has to grow by a quarter first, which makes the cost
+    /// of a list proportional to its length. The next [`Model::apply`] publishes the rest.
+    ///
+    /// When the changes were triggered is not told: of what a list tells it may be days ago.
+    pub fn apply_page(&mut self, events: impl IntoIterator<Item = Event>, now: u32) -> Changes {
+        self.take(events);
+        self.pending.triggered.clear();
+        let waiting = self.pending.entries.len() + self.pending.pods.len();
+        if waiting < (self.entries.len() + self.pods.len()) / 4 {
+            return Changes::default();
+        }
+        self.publish(now)
+    }
+
+    fn take(&mut self, events: impl IntoIterator<Item = Event>) {
         for event in events {
             match event {
                 Event::Apply(object) => self.put(object),
@@ -97,7 +118,6 @@ impl Model {
                 Event::RelistEnd(kind) => self.end(kind),
             }
         }
-        self.publish(now)
     }
 
     fn put(&mut self, object: Object) {
@@ -125,9 +145,10 @@ impl Model {
 
     fn put_service(&mut self, service: &Service) {
         let key = entry_key(service.name.as_bytes(), service.namespace.as_bytes());
-        let packed = PackedService::new(service);
+        let packed = pack_service(service);
         self.change_entry(&key, |entry| {
-            (entry.service() != Some(&packed)).then(|| entry.with_service(Some(packed)))
+            let known = entry.service().map(PackedService::octets);
+            (known != Some(&packed)).then(|| entry.with_service(Some(&packed)))
         });
         self.entries.mark((&key, &[]));
     }
@@ -464,6 +485,32 @@ mod tests {
         assert_eq!(triggered(&[service(Target::Endpoints), slice("a", "db", &["10.0.0.2"])]), 1);
         assert_eq!(triggered(&[slice("a", "db", &["10.0.0.2"])]), 0);
         assert_eq!(triggered(&[service(Target::ClusterIps(vec![])), slice("a", "db", &[])]), 0);
+    }
+
+    #[test]
+    fn a_list_triggers_nothing() {
+        let mut model = Model::new(Kinds::none());
+        let slices = [slice("a", "db", &["10.0.0.1"]), slice("b", "db", &["10.0.0.2"])];
+        model.apply([Event::Apply(service(Target::Endpoints))], 1);
+        assert!(model.apply_page([Event::Apply(slices[0].clone())], 2).triggered.is_empty());
+        assert_eq!(model.apply([Event::Apply(slices[1].clone())], 3).triggered.len(), 1);
+    }
+
+    #[test]
+    fn a_page_waits_until_it_is_worth_copying() {
+        let mut model = Model::new(Kinds::none());
+        let slice = |index: usize| {
+            let (name, service) = (format!("s-{index}"), format!("db-{index}"));
+            Event::Apply(slice(&name, &service, &["10.0.0.1"]))
+        };
+        let mut publications = 0;
+        for page in 0..100 {
+            let changes = model.apply_page((0..10).map(|index| slice(page * 10 + index)), 1);
+            publications += usize::from(changes.services > 0);
+        }
+        assert!((10..40).contains(&publications), "{publications}");
+        model.apply([], 1);
+        assert_eq!(sizes(&model)[..2], [1000, 1000]);
     }
 
     #[test]

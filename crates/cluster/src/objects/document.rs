@@ -69,6 +69,9 @@ fn read<S: Shape>(json: &str) -> Result<Document, Odd> {
     read().map_err(|reason| Odd { reason })
 }
 
+/// The longest name of an object that need not be a label.
+const NAME_LEN_MAX: usize = 253;
+
 /// The API server refuses names that are no labels, but a manifest may hold anything.
 fn check_names(key: &Key) -> Result<(), String> {
     let is_label = |text: &str| {
@@ -76,8 +79,11 @@ fn check_names(key: &Key) -> Result<(), String> {
             && text.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
     };
     let needs_label = matches!(key.kind, Kind::Namespace | Kind::Service);
-    if key.name.is_empty() || needs_label && !is_label(&key.name) {
+    if needs_label && !is_label(&key.name) {
         return Err(format!("`metadata.name` {:?} is no DNS label", key.name));
+    }
+    if !(1..=NAME_LEN_MAX).contains(&key.name.len()) {
+        return Err(format!("`metadata.name` has not 1 to {NAME_LEN_MAX} characters"));
     }
     if key.kind != Kind::Namespace && !is_label(&key.namespace) {
         return Err(format!("`metadata.namespace` {:?} is no DNS label", key.namespace));

@@ -1,6 +1,10 @@
 //! From settings to a client of `kube`, which appears in no signature that others see.
 
 use super::settings::{Server, TlsFiles};
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use kube::client::{Body, ConfigExt};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use std::error::Error;
@@ -8,6 +12,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tower::{BoxError, ServiceBuilder};
 
 /// Settings that make no connection, whether the API server is there or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,9 +73,41 @@ pub(super) fn client(server: &Server) -> Result<Client, ConnectError> {
         Server::Kubeconfig { file, context } => from_kubeconfig(file, context.as_deref())?,
         Server::Endpoint { url, tls } => from_endpoint(url, tls.as_ref())?,
     };
-    // Waits and retries are decided in one place, and that is here.
+    // Waits and retries are decided in one place, and that is not there.
     config.default_retry = false;
-    Client::try_from(config).map_err(|error| ConnectError::Credentials { reason: chain(&error) })
+    let client = match config.proxy_url {
+        Some(_) => Client::try_from(config),
+        None => direct(config),
+    };
+    client.map_err(|error| ConnectError::Credentials { reason: chain(&error) })
+}
+
+/// How long a connection is quiet before the kernel asks whether the other end is still there.
+const QUIET: Duration = Duration::from_secs(30);
+/// How long the kernel waits for an answer before it asks again.
+const ANSWER: Duration = Duration::from_secs(15);
+/// How often it asks.
+const QUESTIONS: u32 = 4;
+
+/// A client that finds out when the other end is gone. `kube` leaves that to its users, and a
+/// watch has nothing to say itself: it would wait until it should have ended.
+fn direct(config: Config) -> kube::Result<Client> {
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false); // TLS is put around it
+    connector.set_connect_timeout(config.connect_timeout);
+    connector.set_keepalive(Some(QUIET));
+    connector.set_keepalive_interval(Some(ANSWER));
+    connector.set_keepalive_retries(Some(QUESTIONS));
+    connector.set_tcp_user_timeout(Some(QUIET + ANSWER * QUESTIONS));
+    let connector = config.rustls_https_connector_with_connector(connector)?;
+    let http: HttpClient<_, Body> = HttpClient::builder(TokioExecutor::new()).build(connector);
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .option_layer(config.auth_layer()?)
+        .layer(config.extra_headers_layer()?)
+        .map_err(BoxError::from)
+        .service(http);
+    Ok(Client::new(service, config.default_namespace))
 }
 
 fn from_kubeconfig(file: &Path, context: Option<&str>) -> Result<Config, ConnectError> {
@@ -100,6 +138,8 @@ fn from_endpoint(url: &str, tls: Option<&TlsFiles>) -> Result<Config, ConnectErr
         config.auth_info.client_certificate = Some(certificate.to_string_lossy().into_owned());
         config.auth_info.client_key = Some(key.to_string_lossy().into_owned());
         config.root_cert_file = Some(ca.clone());
+        // Without any `kube` would look for those of the system, which an image need not have.
+        config.root_cert = Some(Vec::new());
     }
     Ok(config)
 }

@@ -34,7 +34,7 @@ pub use settings::{Server, Settings, Timing, TlsFiles};
 pub use status::{Counts, Status};
 
 use crate::cluster::Cluster;
-use crate::objects::{Kind, Kinds};
+use crate::objects::Kind;
 use resource::Resource;
 use shared::Shared;
 use std::sync::Arc;
@@ -91,11 +91,6 @@ impl Watch {
     /// How it gets on.
     pub fn status(&self) -> &Status {
         &self.shared.status
-    }
-
-    /// The kinds that are watched.
-    pub fn kinds(&self) -> Kinds {
-        self.shared.settings.kinds()
     }
 
     /// Waits until every watched kind has been listed once.

@@ -112,7 +112,7 @@ impl Resource {
                 .map_err(|error| Failure::new(ErrorKind::Malformed, error.to_string()))?;
             let items = page.items.unwrap_or_default();
             let events: Vec<_> = items.iter().filter_map(|item| self.read_object(item)).collect();
-            self.shared.apply(events.into_iter().map(Document::into_event));
+            self.shared.apply_page(events.into_iter().map(Document::into_event));
             self.shared.status.hear(self.kind, SystemTime::now());
             let ListMetadata { resource_version, r#continue: next } = page.metadata;
             let next = next.unwrap_or_default();
@@ -143,13 +143,16 @@ impl Resource {
         let path = watch_path(&self.shared.settings, self.kind, &version, lasts);
         self.version = Some(version);
         let mut body = self.shared.get(&path).await?.into_body();
-        // The server ends a watch in time. One that does neither end nor fail is a dead
-        // connection that would go unnoticed for ever.
+        // The server ends a watch in time. One that does neither end nor fail would go unnoticed
+        // for ever.
         let deadline = Instant::now() + lasts + self.silence_max();
         let mut lines = Lines::default();
         loop {
             let frame = match timeout_at(deadline, body.frame()).await {
-                Err(_) => return Err(Failure::silence(lasts + self.silence_max())),
+                Err(_) => {
+                    let text = format!("the server did not end the watch after {lasts:?}");
+                    return Err(Failure::new(ErrorKind::Silence, text));
+                }
                 Ok(None) => return Ok(()),
                 Ok(Some(Err(error))) => return Err(broken(&error)),
                 Ok(Some(Ok(frame))) => frame,
@@ -177,7 +180,9 @@ impl Resource {
 
     fn take_line(&mut self, line: Option<&[u8]>, events: &mut Vec<Event>) -> Result<(), Failure> {
         self.shared.status.hear(self.kind, SystemTime::now());
-        let line = line.filter(|line| !line.trim_ascii().is_empty());
+        if line.is_some_and(|line| line.trim_ascii().is_empty()) {
+            return Ok(());
+        }
         let Some(Ok(change)) = line.map(serde_json::from_slice::<Change<'_>>) else {
             self.shared.status.count_skipped(self.kind);
             return Ok(());

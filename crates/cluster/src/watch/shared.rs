@@ -43,11 +43,15 @@ impl Shared {
         }
     }
 
+    /// Takes a page of a list; it becomes visible by and by.
+    pub(super) fn apply_page(&self, events: impl IntoIterator<Item = Event>) {
+        self.model.lock().unwrap_or_else(PoisonError::into_inner).apply_page(events, unix_time());
+    }
+
     /// Makes events visible. Gives back when the changes of headless services were triggered.
     pub(super) fn apply(&self, events: impl IntoIterator<Item = Event>) -> Vec<Timestamp> {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut model = self.model.lock().unwrap_or_else(PoisonError::into_inner);
-        let changes = model.apply(events, since.as_secs() as u32);
+        let changes = model.apply(events, unix_time());
         drop(model);
         if self.cluster.is_synced() {
             self.synced.send_if_modified(|synced| !std::mem::replace(synced, true));
@@ -74,4 +78,9 @@ impl Shared {
         *self.client.lock().unwrap_or_else(PoisonError::into_inner) = client;
         Ok(())
     }
+}
+
+/// Unix time in seconds, as serials have it.
+fn unix_time() -> u32 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as u32
 }

@@ -220,7 +220,7 @@ fn reverse_names() {
         # An endpoint of two services, one of them in another namespace.
         1.7.20.172.in-addr.arpa PTR = ~ PTR 172-20-7-1.one.shop.svc.cluster.local.; ~ PTR 172-20-7-1.two.other.svc.cluster.local.
         # Its service does not exist.
-        1.8.20.172.in-addr.arpa PTR = NXDOMAIN
+        1.8.20.172.in-addr.arpa PTR = ~ PTR 172-20-8-1.gone.shop.svc.cluster.local.
     ");
     let other = view(Options { namespaces: Some(vec!["Other".into()]), ..options() });
     check(

@@ -11,8 +11,11 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
 type Body = http_body_util::combinators::BoxBody<Bytes, Broken>;
 
@@ -96,11 +99,21 @@ impl Api {
 
     /// Answers on a given port.
     pub(crate) async fn start_on(address: SocketAddr) -> Self {
+        Self::start_with(address, None).await
+    }
+
+    /// Answers on a free port those who speak TLS.
+    pub(crate) async fn start_tls(config: ServerConfig) -> Self {
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        Self::start_with("127.0.0.1:0".parse().unwrap(), Some(acceptor)).await
+    }
+
+    async fn start_with(address: SocketAddr, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(State::default()));
         let mut tasks = JoinSet::new();
-        tasks.spawn(serve(listener, state.clone()));
+        tasks.spawn(serve(listener, tls, state.clone()));
         Self { address, state, _tasks: tasks }
     }
 
@@ -144,17 +157,24 @@ fn resource_of(target: &str) -> &str {
     path.rsplit('/').next().unwrap()
 }
 
-async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
+async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<Mutex<State>>) {
     let mut connections = JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        let state = state.clone();
+        let (tls, state) = (tls.clone(), state.clone());
         connections.spawn(async move {
-            let service = service_fn(move |request| answer(request, state.clone()));
-            let connection = hyper::server::conn::http1::Builder::new();
-            let _ = connection.serve_connection(TokioIo::new(stream), service).await;
+            let Some(tls) = tls else { return serve_connection(stream, state).await };
+            if let Ok(stream) = tls.accept(stream).await {
+                serve_connection(stream, state).await;
+            }
         });
     }
+}
+
+async fn serve_connection(stream: impl AsyncRead + AsyncWrite + Unpin, state: Arc<Mutex<State>>) {
+    let service = service_fn(move |request| answer(request, state.clone()));
+    let connection = hyper::server::conn::http1::Builder::new();
+    let _ = connection.serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn answer(

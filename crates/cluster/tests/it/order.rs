@@ -2,8 +2,8 @@
 
 use crate::common::{all_kinds, ask, options, view};
 use cluster::{
-    Cluster, Endpoint, EndpointSlice, Event, Key, Kind, Model, Namespace, Object, Options, Pod,
-    Pods, Port, Service, Target, View,
+    Cluster, Endpoint, EndpointSlice, Event, Found, Key, Kind, Model, Namespace, Object, Options,
+    Pod, Pods, Port, Service, Target, View,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -26,6 +26,8 @@ enum Step {
     Relist(Kind),
     /// What was collected is applied.
     Apply,
+    /// What was collected is applied as a page of a list.
+    ApplyPage,
 }
 
 fn any_port() -> impl Strategy<Value = Port> {
@@ -94,6 +96,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => kind().prop_map(Step::Repeat),
         1 => kind().prop_map(Step::Relist),
         4 => Just(Step::Apply),
+        2 => Just(Step::ApplyPage),
     ]
 }
 
@@ -129,6 +132,9 @@ impl World {
             }
             Step::Apply => {
                 self.model.apply(self.events.drain(..), 1);
+            }
+            Step::ApplyPage => {
+                self.model.apply_page(self.events.drain(..), 1);
             }
         }
     }
@@ -168,15 +174,15 @@ fn answers(cluster: &Arc<Cluster>, view: &View) -> Vec<String> {
         names.push(format!("{last}.0.0.10.in-addr.arpa"));
         names.push(format!("{last}.{}0.0.d.f.ip6.arpa", "0.".repeat(27)));
     }
-    let ask = |name: &String, rtype: &str| {
-        let question = format!("{name} {rtype}");
-        let (found, lines) = ask(cluster, view, &question);
-        format!("{question} {found:?} {lines:?}")
+    let ask_all = |name: &String| {
+        let questions = ["A", "AAAA", "SRV", "PTR", "MX"].map(|rtype| format!("{name} {rtype}"));
+        let answers = questions.map(|question| (ask(cluster, view, &question), question));
+        // If any type exists at a name, no other type at that name is NXDOMAIN.
+        let denied = answers.iter().filter(|((found, _), _)| *found == Found::NoSuchName).count();
+        assert!(denied == 0 || denied == answers.len(), "{answers:?}");
+        answers.map(|((found, lines), question)| format!("{question} {found:?} {lines:?}"))
     };
-    names
-        .iter()
-        .flat_map(|name| ["A", "AAAA", "SRV", "PTR", "MX"].map(|rtype| ask(name, rtype)))
-        .collect()
+    names.iter().flat_map(ask_all).collect()
 }
 
 proptest! {

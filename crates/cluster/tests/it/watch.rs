@@ -2,11 +2,16 @@
 
 use crate::api::{Api, Seen, Step, Talk, list, namespace, refusal, service, until};
 use crate::common::{ask, options, view};
-use cluster::watch::{ConnectError, ErrorKind, Server, Settings, Timing, Watch};
+use cluster::watch::{ConnectError, ErrorKind, Server, Settings, Timing, TlsFiles, Watch};
 use cluster::{Found, Kind};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 fn quick() -> Timing {
     Timing {
@@ -239,7 +244,7 @@ async fn odd_objects_and_lines_are_skipped() {
         assert!(talk.say(std::str::from_utf8(piece).unwrap()).await);
     }
     has_address(&watch, "b", "10.0.0.2").await;
-    assert_eq!(watch.status().counts(Kind::Service).skipped, 6);
+    assert_eq!(watch.status().counts(Kind::Service).skipped, 5);
     drop(talk);
     assert_eq!(parameter(&api.request("services", 2).await, "resourceVersion"), Some("8"));
 }
@@ -285,8 +290,7 @@ async fn the_server_may_ask_for_patience() {
 async fn credentials_are_read_again_when_they_are_refused() {
     let api = shop().await;
     api.script("services", [Step::Answer(401, refusal(401, "Unauthorized"))]);
-    let dir = std::env::temp_dir().join(format!("rutter-cluster-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).unwrap();
+    let dir = folder("kubeconfig");
     let file = dir.join("kubeconfig");
     let write = |token: &str| {
         let url = api.url();
@@ -418,6 +422,62 @@ async fn the_time_from_cause_to_answer_is_observed() {
     let duration = observations.recv_timeout(Duration::from_secs(10)).unwrap();
     assert!((59..80).contains(&duration.as_secs()), "{duration:?}");
     assert!(observations.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn certificates_are_shown_and_asked_for() {
+    let mut params = CertificateParams::new([]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let ca = params.self_signed(&key).unwrap();
+    let issuer = Issuer::new(params, key);
+    let issue = |name: &str| {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        (params.signed_by(&key, &issuer).unwrap(), key)
+    };
+    let (server, server_key) = issue("127.0.0.1");
+    let mut roots = RootCertStore::empty();
+    roots.add(ca.der().clone()).unwrap();
+    let clients = WebPkiClientVerifier::builder(roots.into()).build().unwrap();
+    let key = PrivateKeyDer::try_from(server_key.serialize_der()).unwrap();
+    let config = ServerConfig::builder()
+        .with_client_cert_verifier(clients)
+        .with_single_cert(vec![server.der().clone()], key)
+        .unwrap();
+    let api = Api::start_tls(config).await;
+
+    let dir = folder("certificates");
+    let write = |name: &str, text: String| {
+        std::fs::write(dir.join(name), text).unwrap();
+        dir.join(name)
+    };
+    let (client, client_key) = issue("rutter");
+    let tls = TlsFiles {
+        certificate: write("client.crt", client.pem()),
+        key: write("client.key", client_key.serialize_pem()),
+        ca: write("ca.crt", ca.pem()),
+    };
+    let url = format!("https://{}", api.address);
+    let start = |tls| {
+        let server = Server::Endpoint { url: url.clone(), tls };
+        start(Settings { timing: quick(), ..Settings::new(server) })
+    };
+    start(Some(tls.clone())).synced().await;
+    // A server that another CA has vouched for is not talked to.
+    let other = KeyPair::generate().unwrap();
+    let other = CertificateParams::new([]).unwrap().self_signed(&other).unwrap();
+    let watch = start(Some(TlsFiles { ca: write("other.crt", other.pem()), ..tls }));
+    until(|| (errors(&watch, Kind::Service, ErrorKind::Connection) > 0).then_some(())).await;
+    assert!(watch.status().requests().is_empty());
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+/// A folder of this test's own.
+fn folder(name: &str) -> PathBuf {
+    let dir = std::env::temp_dir().join(format!("rutter-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    dir
 }
 
 #[test]
