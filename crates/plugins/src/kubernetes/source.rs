@@ -116,7 +116,7 @@ impl Collect for Source {
             let code = code.to_string();
             family.value(&labels(&[("code", &code), ("host", host), ("method", "GET")]), count);
         }
-        for kind in Kind::ALL.into_iter().filter(|kind| watch.kinds().has(*kind)) {
+        for kind in Kind::ALL.into_iter().filter(|kind| watch.settings().kinds().has(*kind)) {
             collect_resource(watch, kind, exposition);
         }
     }
