@@ -67,3 +67,11 @@ pub(crate) fn first_name(rtype: RecordType, rdata: &[u8]) -> Option<Name<'_>> {
     }
     None
 }
+
+impl RecordType {
+    /// The first name in data of this type (the target of CNAME, NS, MX, SRV, PTR, SVCB …), if it
+    /// has one.
+    pub fn target(self, rdata: &[u8]) -> Option<Name<'_>> {
+        first_name(self, rdata)
+    }
+}
