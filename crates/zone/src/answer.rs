@@ -172,7 +172,8 @@ impl<'z> Scribe<'z, '_> {
                 break; // a circle
             }
             match self.look_at(name.as_name(), question.rtype) {
-                Next::Target(target) => name = target,
+                // A DNAME record may have put another case into it.
+                Next::Target(target) => name.set_lower(target.as_name()),
                 Next::Done(_) if is_alias => return Found::Answer,
                 Next::Done(found) => return found,
             }
@@ -205,9 +206,7 @@ impl<'z> Scribe<'z, '_> {
                 self.start_of_authority();
                 self.proof_before(name);
                 // RFC 4035 §3.1.3.2: and that no wildcard could stand in for it.
-                if let Ok(wildcard) = NameBuf::child(b"*", self.zone.name(encloser)) {
-                    self.proof_before(wildcard.as_name());
-                }
+                self.proof_before_wildcard(encloser);
                 Next::Done(Found::NoSuchName)
             }
             // RFC 4035 §3.1.4.1: the DS records of a delegation are this side's data.
@@ -314,6 +313,15 @@ impl<'z> Scribe<'z, '_> {
         }
     }
 
+    /// The proof that no wildcard directly below `encloser` exists.
+    fn proof_before_wildcard(&mut self, encloser: u32) {
+        if self.dnssec_ok
+            && let Ok(wildcard) = NameBuf::child(b"*", self.zone.name(encloser))
+        {
+            self.proof_before(wildcard.as_name());
+        }
+    }
+
     /// The NSEC record that is at `name` or covers it.
     fn proof_before(&mut self, name: Name<'_>) {
         if self.dnssec_ok
@@ -351,7 +359,9 @@ impl<'z> Scribe<'z, '_> {
         for (index, data) in rrset.records().take(TARGETS_MAX).enumerate() {
             let Some(target) = rtype.target(data) else { continue };
             let is_own = is_service && target.is_root() && !data.starts_with(&[0, 0]);
-            let found = if is_own { Some(node) } else { self.zone.node(target) };
+            // SRV records keep the case of the file.
+            let lower = target.to_lower();
+            let found = if is_own { Some(node) } else { self.zone.node(lower.as_name()) };
             let Some(target_node) = found.filter(|found| !seen[..index].contains(found)) else {
                 continue;
             };

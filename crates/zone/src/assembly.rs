@@ -240,7 +240,8 @@ impl<'b> Assembly<'b> {
         };
         let mut table = HashTable::with_capacity(zone.nodes.len());
         for node in 0..zone.nodes.len() as u32 {
-            table.insert_unique(hash_of(zone.name(node)), node, |node| hash_of(zone.name(*node)));
+            let hash = |node: &u32| hash_of(zone.name_octets(*node));
+            table.insert_unique(hash(&node), node, hash);
         }
         let start = zone.rrset(APEX, RecordType::SOA)?.records().next()?;
         let numbers = start.last_chunk::<NUMBERS_LEN>()?;

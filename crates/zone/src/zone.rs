@@ -2,7 +2,7 @@
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
-use std::hash::BuildHasher as _;
+use std::hash::{BuildHasher as _, Hasher as _};
 use wire::{Name, NameBuf, RecordType};
 
 /// A zone: built once, never changed, read by any number of threads.
@@ -85,10 +85,12 @@ pub(crate) struct RrsetEntry {
     pub count: u16,
 }
 
-/// Hashes names. Only who writes the zone chooses what is in the table, so the seed may be fixed:
-/// whoever asks cannot make names collide that are not there.
-pub(crate) fn hash_of(name: Name<'_>) -> u64 {
-    FixedState::with_seed(0).hash_one(name)
+/// Hashes a name in lower case. Only who writes the zone chooses what is in the table, so the seed
+/// may be fixed: whoever asks cannot make names collide that are not there.
+pub(crate) fn hash_of(octets: &[u8]) -> u64 {
+    let mut hasher = FixedState::with_seed(0).build_hasher();
+    hasher.write(octets);
+    hasher.finish()
 }
 
 impl Zone {
@@ -135,7 +137,7 @@ impl Zone {
     /// The records of one name and type, as they stand in the zone: no wildcard, alias or delegation
     /// is followed.
     pub fn find(&self, owner: Name<'_>, rtype: RecordType) -> Option<Rrset<'_>> {
-        self.rrset(self.node(owner)?, rtype)
+        self.rrset(self.node(owner.to_lower().as_name())?, rtype)
     }
 
     pub(crate) fn name(&self, node: u32) -> Name<'_> {
@@ -143,7 +145,7 @@ impl Zone {
         Name::from_octets(self.name_octets(node)).unwrap_or(Name::ROOT)
     }
 
-    fn name_octets(&self, node: u32) -> &[u8] {
+    pub(crate) fn name_octets(&self, node: u32) -> &[u8] {
         let node = &self.nodes[node as usize];
         let at = node.name_at as usize;
         &self.octets[at..at + node.name_len as usize]
@@ -157,14 +159,15 @@ impl Zone {
         self.nodes[node as usize].parent
     }
 
-    /// The node of a name, if the name exists.
+    /// The node of a name, if the name exists. The name is in lower case, as all nodes' are.
     pub(crate) fn node(&self, name: Name<'_>) -> Option<u32> {
-        let is_it = |node: &u32| self.name_octets(*node).eq_ignore_ascii_case(name.octets());
-        self.table.find(hash_of(name), is_it).copied()
+        debug_assert!(name.is_lower());
+        let octets = name.octets();
+        self.table.find(hash_of(octets), |node| self.name_octets(*node) == octets).copied()
     }
 
     /// The node of the name or of its closest ancestor that exists (the closest encloser, RFC 4592
-    /// §3.3.1). `name` is at or below the apex.
+    /// §3.3.1). `name` is in lower case, and at or below the apex.
     pub(crate) fn closest(&self, name: Name<'_>) -> u32 {
         let mut name = name;
         loop {
