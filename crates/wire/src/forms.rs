@@ -87,38 +87,35 @@ pub(crate) enum Kind {
     HostIdentity,
 }
 
-/// The fields and the parts of a type's data.
-pub(crate) struct Form {
-    /// The fields; none if there is no text form but that of RFC 3597.
-    pub fields: &'static [Field],
-    /// Where names lie; never empty.
-    pub parts: &'static [Part],
-}
-
-static FORMLESS: Form = Form { fields: &[], parts: &[Part::Rest] };
-
 macro_rules! forms {
-    ($($($rtype:ident)+: $($name:literal $kind:expr),+;)+) => {
-        /// The form of the data of `rtype`.
-        #[inline]
-        pub(crate) fn form(rtype: RecordType) -> &'static Form {
+    ($($rtype:ident $($same:ident)*: $($name:literal $kind:expr),+;)+) => {
+        /// The fields of the data of `rtype`; none if there is no text form but that of RFC 3597.
+        pub(crate) const fn fields(rtype: RecordType) -> &'static [Field] {
             match rtype {
-                $($(RecordType::$rtype)|+ => {
-                    static FIELDS: &[Field] = {
-                        use Kind::*;
-                        &[$(Field { name: $name, kind: $kind }),+]
-                    };
-                    static PARTS: Parts = Parts::of(FIELDS);
-                    static FORM: Form = Form { fields: FIELDS, parts: PARTS.list() };
-                    &FORM
+                $(RecordType::$rtype $(| RecordType::$same)* => {
+                    use Kind::*;
+                    const { &[$(Field { name: $name, kind: $kind }),+] }
                 })+
-                _ => &FORMLESS,
+                _ => &[],
+            }
+        }
+
+        /// Where names lie in the data of `rtype`. Types without names are one [`Part::Rest`].
+        #[inline]
+        pub(crate) const fn parts(rtype: RecordType) -> &'static [Part] {
+            match rtype {
+                $(RecordType::$rtype $(| RecordType::$same)* => {
+                    static PARTS: Parts = Parts::of(fields(RecordType::$rtype));
+                    const { PARTS.list() }
+                })+
+                _ => &[Part::Rest],
             }
         }
 
         /// Every type that has fields.
         #[cfg(test)]
-        pub(crate) const TYPES: &[RecordType] = &[$($(RecordType::$rtype),+),+];
+        pub(crate) const TYPES: &[RecordType] =
+            &[$(RecordType::$rtype, $(RecordType::$same,)*)+];
     };
 }
 
@@ -291,14 +288,12 @@ mod tests {
             (RecordType::TXT, &[Rest]),
             (RecordType::HIP, &[Rest]),
         ];
-        for (rtype, parts) in expected {
-            assert_eq!(form(rtype).parts, parts, "{rtype}");
+        for (rtype, expected) in expected {
+            assert_eq!(parts(rtype), expected, "{rtype}");
         }
-        assert_eq!(form(RecordType(65_280)).parts, [Rest]);
+        assert_eq!(parts(RecordType(65_280)), [Rest]);
         for rtype in TYPES {
-            let parts = form(*rtype).parts;
-            let names = names_in(form(*rtype).fields);
-            assert!(names > 0 || parts == [Rest], "{rtype}: {parts:?}");
+            assert!(names_in(fields(*rtype)) > 0 || parts(*rtype) == [Rest], "{rtype}");
         }
     }
 
@@ -306,7 +301,7 @@ mod tests {
     #[test]
     fn no_newer_type_is_compressed() {
         for rtype in TYPES {
-            let compressed = form(*rtype).parts.contains(&Part::Name);
+            let compressed = parts(*rtype).contains(&Part::Name);
             assert!(!compressed || rtype.0 <= RecordType::TXT.0, "{rtype}");
         }
     }

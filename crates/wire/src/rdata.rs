@@ -4,7 +4,8 @@
 //! change a name inside of it, one has to know where its names are; of everything else only the
 //! length matters here.
 
-use crate::{Name, RecordType, forms};
+pub(crate) use crate::forms::parts;
+use crate::{Name, RecordType};
 
 /// A part of record data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,12 +20,6 @@ pub(crate) enum Part {
     PlainName,
     /// Whatever remains.
     Rest,
-}
-
-/// The parts of the data of `rtype`. Types without names are one [`Part::Rest`].
-#[inline]
-pub(crate) fn parts(rtype: RecordType) -> &'static [Part] {
-    forms::form(rtype).parts
 }
 
 /// Whether `rdata` are made of the parts of `rtype` and nothing else, so that they can be sent,

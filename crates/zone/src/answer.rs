@@ -223,11 +223,13 @@ impl<'z> Scribe<'z, '_> {
         let zone = self.zone;
         let mut rrsets = zone.rrsets_of(node, rtype).peekable();
         if rrsets.peek().is_some() {
-            for rrset in rrsets {
+            // A DNAME record that led here is there already (RFC 2181 §5: no record twice).
+            let is_there = rtype == RecordType::DNAME && self.has_answer(owner, rtype);
+            for rrset in rrsets.filter(|_| !is_there) {
                 self.push(Section::Answer, owner, rrset);
                 self.addresses_of_targets(owner, node, rrset);
             }
-            if rtype != RecordType::RRSIG {
+            if rtype != RecordType::RRSIG && !is_there {
                 self.push_signatures(Section::Answer, owner, node, rtype);
             }
             // The servers are not told twice.

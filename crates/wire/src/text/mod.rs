@@ -70,7 +70,7 @@ impl RecordType {
         out: &mut Vec<u8>,
     ) -> Result<(), BadData> {
         let generic = words.first().is_some_and(|word| word.is(r"\#"));
-        let fields = forms::form(self).fields;
+        let fields = forms::fields(self);
         let mut reader = Reader::new(words, origin, out);
         if generic || fields.is_empty() {
             let read = self.read_generic(&mut reader);
@@ -179,7 +179,7 @@ impl<'a> DataText<'a> {
 
     /// The words of the type's own form, if it has one and they read back as the same octets.
     fn own_form(&self) -> Option<String> {
-        let fields = forms::form(self.rtype).fields;
+        let fields = forms::fields(self.rtype);
         if fields.is_empty() {
             return None;
         }

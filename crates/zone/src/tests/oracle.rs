@@ -131,7 +131,10 @@ impl Records {
                 Data::Delegation { secure: false } => continue,
             };
             if data.0 == rtype {
-                slow.lines.push(format!("{owner} 300 {} {}", data.0, data.1));
+                let line = format!("{owner} 300 {} {}", data.0, data.1);
+                if !slow.lines.contains(&line) {
+                    slow.lines.push(line);
+                }
                 slow.servers();
                 return End::Found("Answer");
             }

@@ -1,6 +1,6 @@
 //! Properties of all types, and two other implementations as judges.
 
-use crate::forms::{Kind, TYPES, form};
+use crate::forms::{Kind, TYPES, fields};
 use crate::text::reader::Reader;
 use crate::text::{BadData, DataFault, DataText, Entries, types};
 use crate::{LABEL_MAX, NAME_MAX, Name, NameBuf, RecordType, rdata};
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 /// Valid data of any type with a form.
 fn any_data() -> impl Strategy<Value = (RecordType, Vec<u8>)> {
     prop::sample::select(TYPES).prop_flat_map(|rtype| {
-        let fields = form(rtype).fields.iter().map(|field| octets_of(field.kind));
+        let fields = fields(rtype).iter().map(|field| octets_of(field.kind));
         fields.collect::<Vec<_>>().prop_map(move |fields| (rtype, fields.concat()))
     })
 }
