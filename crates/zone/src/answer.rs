@@ -36,9 +36,9 @@ pub enum Found {
     Empty,
     /// The name does not exist. The SOA record is in the authority section.
     NoSuchName,
-    /// An alias leads out of the zone: its CNAME record is the last of the answer section (its
-    /// signatures apart), and there is nothing else but proofs of DNSSEC. What its target has is for the caller to ask, see
-    /// [`Zone::push_name_servers`].
+    /// An alias leads out of the zone: its CNAME record is the last of the answer section, its
+    /// signatures apart, and there is nothing else but proofs of DNSSEC. What the target has is for
+    /// the caller to ask, see [`Zone::push_name_servers`].
     Elsewhere,
     /// The name is not in this zone; nothing was written.
     NotHere,
@@ -88,7 +88,7 @@ impl Zone {
     /// Where the search for `name` ends.
     fn spot(&self, name: Name<'_>) -> Spot {
         let node = self.closest(name);
-        let exact = self.name(node).len() == name.len();
+        let exact = self.name_octets(node).len() == name.len();
         let flags = self.flags(node);
         if flags.any(Flags::OBSTACLE)
             && let Some(spot) = self.obstacle(node, exact)
@@ -341,9 +341,7 @@ impl<'z> Scribe<'z, '_> {
         };
         let owner = rrset.owner();
         let authority = &self.body.authority;
-        let is_there =
-            |r: &wire::Record| r.rtype == RecordType::NSEC && self.body.owner(r) == owner;
-        if !authority.iter().any(is_there) {
+        if !authority.iter().any(|r| r.rtype == RecordType::NSEC && self.body.owner(r) == owner) {
             self.push_signed(Section::Authority, owner, node, rrset);
         }
     }

@@ -194,7 +194,7 @@ impl<'b> Assembly<'b> {
         self.rrsets.push(RrsetEntry { data_at, ttl, rtype, covers: set[0].covers, count });
     }
 
-    /// Notes what the records of a node, the last one, say about it.
+    /// Notes what the records of a node, which are the last ones, say about it.
     fn settle(&mut self, index: u32) {
         let node = &mut self.nodes[index as usize];
         let rrsets = &self.rrsets[node.rrsets_at as usize..];
@@ -243,12 +243,16 @@ impl<'b> Assembly<'b> {
             let hash = |node: &u32| hash_of(zone.name_octets(*node));
             table.insert_unique(hash(&node), node, hash);
         }
-        let start = zone.rrset(APEX, RecordType::SOA)?.records().next()?;
-        let numbers = start.last_chunk::<NUMBERS_LEN>()?;
-        let serial = u32::from_be_bytes(*numbers.first_chunk()?);
-        (zone.table, zone.serial) = (table, serial);
+        zone.table = table;
+        zone.serial = serial_of(&zone).unwrap_or_default();
         Some(zone)
     }
+}
+
+fn serial_of(zone: &Zone) -> Option<u32> {
+    let start = zone.rrset(APEX, RecordType::SOA)?.records().next()?;
+    let numbers = start.last_chunk::<NUMBERS_LEN>()?;
+    numbers.first_chunk().map(|serial| u32::from_be_bytes(*serial))
 }
 
 /// What else a name has, which decides what its records may be.

@@ -4,7 +4,7 @@ use crate::assembly::assemble;
 use crate::mistake::{Fault, Mistake, Mistakes};
 use crate::zone::Zone;
 use std::sync::Arc;
-use wire::{Name, NameBuf, Place, RecordType};
+use wire::{Class, Name, NameBuf, Place, RecordType};
 
 /// The most octets of names and data: places among them are kept in four octets.
 const OCTETS_MAX: usize = u32::MAX as usize;
@@ -41,6 +41,24 @@ pub struct Position<'a> {
     pub file: &'a str,
     /// Where in the file.
     pub place: Place,
+}
+
+/// A record on its way into a zone.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// Who owns it.
+    pub owner: Name<'a>,
+    /// Its TTL in seconds.
+    pub ttl: u32,
+    /// Its class.
+    pub class: Class,
+    /// Its type.
+    pub rtype: RecordType,
+    /// Its data: uncompressed and of the form of their type, as [`RecordType::read_data`] and
+    /// [`wire::Message::read`] make them.
+    pub data: &'a [u8],
+    /// Where it comes from.
+    pub position: Position<'a>,
 }
 
 /// A record as it came. Its owner and data lie in the octets of the builder.
@@ -94,35 +112,21 @@ impl Builder {
         self.mistakes.push(Mistake { file, place, fault });
     }
 
-    /// Adds a record of class IN.
-    ///
-    /// `data` are uncompressed and of the form of their type, as [`RecordType::read_data`] and
-    /// [`wire::Message::read`] make them.
-    pub fn push(
-        &mut self,
-        owner: Name<'_>,
-        ttl: u32,
-        rtype: RecordType,
-        data: &[u8],
-        position: Position<'_>,
-    ) {
-        match rtype {
-            RecordType::SOA => return self.push_start(owner, ttl, data, position),
-            RecordType::NSEC3 | RecordType::NSEC3PARAM => {
-                return self.mistake(position, Fault::Nsec3(rtype));
-            }
+    /// Adds a record.
+    pub fn push(&mut self, record: &Record<'_>) {
+        let Record { owner, class, rtype, data, position, .. } = *record;
+        let fault = match rtype {
+            _ if class != Class::IN => Fault::OtherClass(class),
+            RecordType::SOA => return self.push_start(record),
+            RecordType::NSEC3 | RecordType::NSEC3PARAM => Fault::Nsec3(rtype),
             // RFC 6895 §3.1: question types and meta-types.
-            RecordType(41 | 128..=255) => return self.mistake(position, Fault::NotForZones(rtype)),
-            _ => {}
-        }
-        if !owner.is_at_or_below(self.apex.as_name()) {
-            return self.mistake(position, Fault::Outside(owner.to_string()));
-        }
-        // RFC 6672 §2.3 forbids it only in spirit, but every name below would lead to itself.
-        if rtype == RecordType::DNAME && rtype.target(data) == Some(owner) {
-            return self.mistake(position, Fault::DnameToItself);
-        }
-        self.push_draft(owner, ttl, rtype, data, position);
+            RecordType(41 | 128..=255) => Fault::NotForZones(rtype),
+            _ if !owner.is_at_or_below(self.apex()) => Fault::Outside(owner.to_string()),
+            // Every name below would lead to itself.
+            RecordType::DNAME if rtype.target(data) == Some(owner) => Fault::DnameToItself,
+            _ => return self.push_draft(record),
+        };
+        self.mistake(position, fault);
     }
 
     /// Makes the zone, or tells what keeps it from being served.
@@ -138,10 +142,16 @@ impl Builder {
         start: Position<'_>,
     ) -> Result<Loaded, Mistakes> {
         match self.soa.take() {
-            Some(Start { data, ttl, file, place, .. }) => {
-                let apex = self.apex;
-                let position = Position { file: &file, place };
-                self.push_draft(apex.as_name(), ttl, RecordType::SOA, &data, position);
+            Some(soa) => {
+                let (owner, Start { data, ttl, file, place, .. }) = (self.apex, &soa);
+                self.push_draft(&Record {
+                    owner: owner.as_name(),
+                    ttl: *ttl,
+                    class: Class::IN,
+                    rtype: RecordType::SOA,
+                    data,
+                    position: Position { file, place: *place },
+                });
             }
             None => self.mistake(start, Fault::NoSoa),
         }
@@ -154,12 +164,13 @@ impl Builder {
         }
     }
 
-    /// RFC 1035 §5.2: "exactly one SOA RR should be present at the top of the zone". CoreDNS takes
+    /// RFC 1035 §5.2: "Exactly one SOA RR should be present at the top of the zone". CoreDNS takes
     /// the last one of the file, whoever owns it; one of the zone's own is better.
-    fn push_start(&mut self, owner: Name<'_>, ttl: u32, data: &[u8], position: Position<'_>) {
-        let mut data = data.to_vec();
+    fn push_start(&mut self, record: &Record<'_>) {
+        let Record { owner, ttl, position, .. } = *record;
+        let mut data = record.data.to_vec();
         lower_names(RecordType::SOA, &mut data);
-        let is_at_apex = owner == self.apex.as_name();
+        let is_at_apex = owner == self.apex();
         if !is_at_apex {
             self.mistake(position, Fault::SoaElsewhere(owner.to_string()));
         }
@@ -175,44 +186,33 @@ impl Builder {
         self.soa = Some(Start { data, ttl, file: Arc::from(file), place, is_at_apex });
     }
 
-    fn push_draft(
-        &mut self,
-        owner: Name<'_>,
-        ttl: u32,
-        rtype: RecordType,
-        data: &[u8],
-        position: Position<'_>,
-    ) {
-        let Ok(data_len) = u16::try_from(data.len()) else {
+    fn push_draft(&mut self, record: &Record<'_>) {
+        let Record { owner, ttl, rtype, data, position, .. } = *record;
+        let room = OCTETS_MAX.saturating_sub(self.octets.len() + owner.len());
+        let (Ok(data_len), true) = (u16::try_from(data.len()), data.len() <= room) else {
             return self.mistake(position, Fault::TooLarge);
         };
-        if self.octets.len() + owner.len() + data.len() > OCTETS_MAX {
-            return self.mistake(position, Fault::TooLarge);
-        }
         let owner_at = match self.drafts.last() {
             Some(last) if self.owner(last) == owner => last.owner_at,
-            _ => self.append(owner.octets(), |octets| octets.make_ascii_lowercase()),
+            _ => self.append(owner.octets(), <[u8]>::make_ascii_lowercase),
         };
-        let data_at = self.append(data, |octets| lower_names(rtype, octets));
         let covers = match (rtype, data) {
             (RecordType::RRSIG, [a, b, ..]) => RecordType(u16::from_be_bytes([*a, *b])),
             _ => RecordType(0),
         };
-        let Position { file, place } = position;
-        let file = self.file(file);
-        let column = u16::try_from(place.column).unwrap_or(u16::MAX);
-        self.drafts.push(Draft {
+        let draft = Draft {
             owner_at,
-            data_at,
+            data_at: self.append(data, |octets| lower_names(rtype, octets)),
             ttl,
-            line: place.line,
-            column,
-            file,
+            line: position.place.line,
+            column: u16::try_from(position.place.column).unwrap_or(u16::MAX),
+            file: self.file(position.file),
             data_len,
             rtype,
             covers,
             owner_len: owner.len() as u8,
-        });
+        };
+        self.drafts.push(draft);
     }
 
     /// Appends octets, changed by `lower`, and returns where.

@@ -23,8 +23,8 @@ mod order;
 mod zone;
 
 pub use answer::{Found, Outcome};
-pub use builder::{Builder, Loaded, Position};
-pub use file::{FileRecord, Finder, Include, Included, Source, load, read};
+pub use builder::{Builder, Loaded, Position, Record};
+pub use file::{Finder, Include, Included, Source, load, read};
 pub use mistake::{Fault, GenerateFault, Mistake, Mistakes};
 pub use zone::{Records, Rrset, Zone};
 

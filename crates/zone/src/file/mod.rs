@@ -7,7 +7,7 @@
 
 mod generate;
 
-use crate::builder::{Builder, Loaded, Position};
+use crate::builder::{Builder, Loaded, Position, Record};
 use crate::mistake::{Fault, GenerateFault, Mistake, Mistakes};
 use generate::{Range, write_line};
 use std::sync::Arc;
@@ -57,23 +57,6 @@ pub struct Included {
 /// Finds a file to include, or says why it cannot be had.
 pub type Finder<'f> = dyn FnMut(Include<'_>) -> Result<Included, String> + 'f;
 
-/// A record of a zone file.
-#[derive(Clone, Copy, Debug)]
-pub struct FileRecord<'a> {
-    /// Who owns it, in the case of the file.
-    pub owner: Name<'a>,
-    /// Its TTL in seconds.
-    pub ttl: u32,
-    /// Its class.
-    pub class: Class,
-    /// Its type.
-    pub rtype: RecordType,
-    /// Its data, uncompressed, in the case of the file.
-    pub data: &'a [u8],
-    /// Where it stands.
-    pub position: Position<'a>,
-}
-
 /// Reads a zone file and makes the zone `apex` of it.
 ///
 /// The text is not kept. Whoever reloads files compares [`crate::Zone::serial`], as CoreDNS does, or
@@ -84,25 +67,19 @@ pub fn load(
     finder: &mut Finder<'_>,
 ) -> Result<Loaded, Mistakes> {
     let mut builder = Builder::new(apex);
-    let mistakes = read(source, finder, &mut |record| {
-        let FileRecord { owner, ttl, class, rtype, data, position } = record;
-        if class == Class::IN {
-            builder.push(owner, ttl, rtype, data, position);
-        } else {
-            builder.mistake(position, Fault::OtherClass(class));
-        }
-    });
+    let mistakes = read(source, finder, &mut |record| builder.push(&record));
     let place = Place { line: 1, column: 1 };
     builder.finish_after(mistakes, Position { file: source.file, place })
 }
 
-/// Reads the records of a zone file, of whatever zone, and gives them to `take` one by one.
+/// Reads the records of a zone file, of whatever zone, and gives them to `take` one by one, in the
+/// case of the file.
 ///
 /// Behind a mistake it goes on with the next line, up to 100 errors.
 pub fn read(
     source: Source<'_>,
     finder: &mut Finder<'_>,
-    take: &mut dyn FnMut(FileRecord<'_>),
+    take: &mut dyn FnMut(Record<'_>),
 ) -> Mistakes {
     let mut reader = Reader {
         finder,
@@ -131,7 +108,7 @@ pub fn read(
 /// What holds for all files of a zone.
 struct Reader<'r> {
     finder: &'r mut Finder<'r>,
-    take: &'r mut dyn FnMut(FileRecord<'_>),
+    take: &'r mut dyn FnMut(Record<'_>),
     mistakes: Mistakes,
     ttl: Option<u32>,
     /// The minimum of the SOA record, once it was read.
@@ -248,7 +225,7 @@ impl Reader<'_> {
         let place = scope.generate.unwrap_or(first.place);
         let position = Position { file: &scope.file, place };
         let (owner, data) = (owner.as_name(), &self.data[..]);
-        (self.take)(FileRecord { owner, ttl, class, rtype, data, position });
+        (self.take)(Record { owner, ttl, class, rtype, data, position });
         Ok(())
     }
 
@@ -308,10 +285,16 @@ impl Reader<'_> {
             }
             write_line(template, number, &mut line).map_err(wrong)?;
             let mut entries = Entries::new(line.as_bytes());
-            if let Some(Ok(entry)) = entries.next() {
-                let read = self.record(&entry, &mut inner);
-                read.map_err(|bad| Wrong { place, fault: bad.fault })?;
-            }
+            let fault = match entries.next() {
+                None => continue,
+                Some(Err(bad)) => Fault::Entry(bad.fault),
+                Some(Ok(entry)) => match self.record(&entry, &mut inner) {
+                    Ok(()) => continue,
+                    Err(wrong) => wrong.fault,
+                },
+            };
+            // One mistake a directive: the other lines have the same.
+            return Err(Wrong { place, fault });
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Zone files: what is read, and what is said about what is not.
 
 use super::{check, files, name, try_load, zone};
-use crate::{FileRecord, Include, Included, Loaded, Mistakes, Source, load, read};
+use crate::{Include, Included, Loaded, Mistakes, Record, Source, load, read};
 use proptest::prelude::*;
 use wire::{Name, RecordText};
 
@@ -22,8 +22,8 @@ fn read_all(text: &[u8], included: &[(&str, &str)]) -> (Vec<String>, Mistakes) {
     (records, mistakes)
 }
 
-fn line(record: &FileRecord<'_>) -> String {
-    let FileRecord { owner, ttl, class, rtype, data, .. } = *record;
+fn line(record: &Record<'_>) -> String {
+    let Record { owner, ttl, class, rtype, data, .. } = *record;
     RecordText { owner, ttl, class, rtype, data }.to_string()
 }
 
