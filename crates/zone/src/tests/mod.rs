@@ -1,6 +1,7 @@
 //! Tests of whole zones: text in, answers out.
 
 mod answers;
+mod builder;
 mod dnssec;
 mod files;
 mod oracle;
