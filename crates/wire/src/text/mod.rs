@@ -49,14 +49,10 @@ impl RecordType {
         out: &mut Vec<u8>,
     ) -> Result<(), BadData> {
         let before = out.len();
-        let read = self.read_fields(words, origin, out).and_then(|()| {
-            let long = out.len() - before > DATA_MAX;
-            if long {
-                Err(BadData { field: "data", word: 0, fault: DataFault::TooLong })
-            } else {
-                Ok(())
-            }
-        });
+        let mut read = self.read_fields(words, origin, out);
+        if read.is_ok() && out.len() - before > DATA_MAX {
+            read = Err(BadData { field: "data", word: 0, fault: DataFault::TooLong });
+        }
         if read.is_err() {
             out.truncate(before);
         }
