@@ -8,12 +8,13 @@
 //! belong into an answer is the business of the plugins.
 //!
 //! **Where to start reading.** [`Request::read`] for the way in, [`Body`] for the records between,
-//! [`Encoder`] for the way out.
+//! [`Encoder`] for the way out; [`RecordType::read_data`] and [`RecordText`] for records as text.
 #![forbid(unsafe_code)]
 
 mod body;
 mod edns;
 mod encode;
+mod forms;
 mod header;
 mod message;
 mod name;
@@ -24,6 +25,7 @@ mod reply;
 mod request;
 pub mod reverse;
 mod rtype;
+mod text;
 
 pub use body::{Body, Record, Section};
 pub use edns::{Edns, ExtendedError, OPT_EXTENDED_ERROR, OPT_NSID, Options};
@@ -35,4 +37,8 @@ pub use question::Question;
 pub use rcode::Rcode;
 pub use reply::Reply;
 pub use request::{Reject, Request};
-pub use rtype::{Class, RecordType};
+pub use rtype::{Class, RecordType, UnknownMnemonic};
+pub use text::{
+    BadData, BadEntry, DataFault, DataText, Entries, Entry, EntryFault, Place, RecordText, Word,
+    seconds,
+};

@@ -4,6 +4,7 @@
 //! change a name inside of it, one has to know where its names are; of everything else only the
 //! length matters here.
 
+pub(crate) use crate::forms::parts;
 use crate::{Name, RecordType};
 
 /// A part of record data.
@@ -21,34 +22,30 @@ pub(crate) enum Part {
     Rest,
 }
 
-/// The parts of the data of `rtype`. Types without names are one [`Part::Rest`].
-pub(crate) const fn parts(rtype: RecordType) -> &'static [Part] {
-    use Part::{Fixed, Name as Compressed, PlainName, Rest, String as Text};
-    match rtype {
-        RecordType::NS
-        | RecordType::MD
-        | RecordType::MF
-        | RecordType::CNAME
-        | RecordType::MB
-        | RecordType::MG
-        | RecordType::MR
-        | RecordType::PTR => &[Compressed],
-        RecordType::SOA => &[Compressed, Compressed, Fixed(20)],
-        RecordType::MINFO => &[Compressed, Compressed],
-        RecordType::MX => &[Fixed(2), Compressed],
-        RecordType::RP | RecordType::TALINK => &[PlainName, PlainName],
-        RecordType::AFSDB | RecordType::RT | RecordType::KX | RecordType::LP => {
-            &[Fixed(2), PlainName]
-        }
-        RecordType::SIG | RecordType::RRSIG => &[Fixed(18), PlainName, Rest],
-        RecordType::PX => &[Fixed(2), PlainName, PlainName],
-        RecordType::NXT | RecordType::NSEC => &[PlainName, Rest],
-        RecordType::NAPTR => &[Fixed(4), Text, Text, Text, PlainName],
-        RecordType::SRV => &[Fixed(6), PlainName],
-        RecordType::DNAME | RecordType::NSAP_PTR => &[PlainName],
-        RecordType::SVCB | RecordType::HTTPS => &[Fixed(2), PlainName, Rest],
-        _ => &[Rest],
+/// Whether `rdata` are made of the parts of `rtype` and nothing else, so that they can be sent,
+/// compressed and renamed.
+pub(crate) fn is_whole(rtype: RecordType, rdata: &[u8]) -> bool {
+    let length = match rtype {
+        RecordType::A => Some(4),
+        RecordType::AAAA => Some(16),
+        _ => None,
+    };
+    length.is_none_or(|length| rdata.len() == length) && rest_of(rtype, rdata) == Some(0)
+}
+
+/// How many octets remain behind the last part.
+fn rest_of(rtype: RecordType, rdata: &[u8]) -> Option<usize> {
+    let mut rest = rdata;
+    for part in parts(rtype) {
+        let length = match part {
+            Part::Fixed(length) => *length,
+            Part::String => 1 + *rest.first()? as usize,
+            Part::Name | Part::PlainName => Name::prefix_of(rest).ok()?.len(),
+            Part::Rest => rest.len(),
+        };
+        rest = rest.get(length..)?;
     }
+    Some(rest.len())
 }
 
 /// The first name inside the data of `rtype` (the target of a CNAME, NS, MX, SRV, PTR, SVCB …), if
@@ -64,4 +61,12 @@ pub(crate) fn first_name(rtype: RecordType, rdata: &[u8]) -> Option<Name<'_>> {
         }
     }
     None
+}
+
+impl RecordType {
+    /// The first name in data of this type (the target of CNAME, NS, MX, SRV, PTR, SVCB …), if it
+    /// has one.
+    pub fn target(self, rdata: &[u8]) -> Option<Name<'_>> {
+        first_name(self, rdata)
+    }
 }

@@ -1,0 +1,5 @@
+//! Tests of all types at once.
+
+mod cases;
+mod properties;
+mod vectors;
