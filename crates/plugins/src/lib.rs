@@ -15,6 +15,7 @@ mod bind;
 mod debug;
 pub mod directive;
 pub mod env;
+mod go_regex;
 mod health;
 pub mod kept;
 pub mod lines;
