@@ -63,6 +63,7 @@ pub struct Exchange {
     dropped: bool,
     live: bool,
     waited: bool,
+    unfinished: bool,
     depth: u8,
     rewrites: Rewrites,
     memos: Memos,
@@ -111,6 +112,7 @@ impl Exchange {
             dropped: false,
             live: false,
             waited: false,
+            unfinished: false,
             depth: 0,
             rewrites: Rewrites::default(),
             memos: Memos::default(),
@@ -169,6 +171,7 @@ impl Exchange {
         self.answered_by = None;
         self.dropped = false;
         self.waited = false;
+        self.unfinished = false;
         self.rewrites.clear();
         self.memos.clear();
         self.refresh = None;
@@ -251,6 +254,18 @@ impl Exchange {
         self.now = self.now.max(now);
     }
 
+    /// For [`crate::Plugin::response`]: the reply cannot be finished without waiting. The walk goes on
+    /// in the same plugin's `resolve`, with the reply as `response` leaves it, and then up.
+    ///
+    /// A failure waits for nothing: if the question has failed, this does nothing.
+    pub fn finish_in_resolve(&mut self) {
+        self.unfinished = true;
+    }
+
+    pub(crate) fn take_unfinished(&mut self) -> bool {
+        std::mem::take(&mut self.unfinished) && self.failure.is_none()
+    }
+
     /// Asks something else of the plugins below; undone on the way up.
     ///
     /// False if the limit of four rewrites is reached; then nothing changes.
@@ -323,11 +338,13 @@ impl Exchange {
         self.answered_by = Some((plugin, line));
     }
 
-    /// Takes over the answer to the question for the target of this reply's last CNAME.
-    pub(crate) fn absorb(&mut self, target: &Self) {
+    /// Takes over the answer to the question for the target of this reply's last CNAME, and the
+    /// refresh that the answer asks for.
+    pub fn absorb(&mut self, target: &mut Self) {
         self.waited |= target.waited;
         self.live |= target.live;
         self.now = self.now.max(target.now);
+        self.refresh = self.refresh.take().or(target.refresh.take());
         match target.failure() {
             // Nobody here knows the target: the client has to find it with the CNAME alone.
             Some(failure) if failure.is_nobodys() => return,

@@ -95,6 +95,9 @@ impl Walk<'_> {
             x.at = index;
             x.undo_rewrites(index);
             link.plugin.response(x);
+            if x.take_unfinished() {
+                return self.waiting(index, false);
+            }
         }
         if x.is_dropped() { Ended::Dropped } else { Ended::Reply }
     }
@@ -146,7 +149,7 @@ impl Walk<'_> {
         if let Ended::Waiting(ticket) = ended {
             nested.parked = Some(ticket);
         } else {
-            x.absorb(&nested);
+            x.absorb(&mut nested);
         }
         let done = nested.parked.is_none();
         x.nested = Some(nested);
@@ -158,7 +161,7 @@ impl Walk<'_> {
         if let Some(ticket) = nested.parked.take() {
             // The outcome is in the exchange: a reply, a failure, or that it is dropped.
             let _ = self.router.resume(&mut nested, ticket).await;
-            x.absorb(&nested);
+            x.absorb(&mut nested);
         }
         x.nested = Some(nested);
     }

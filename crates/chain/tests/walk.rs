@@ -317,6 +317,77 @@ fn a_chase_that_waits_is_parked_and_resumed() {
 }
 
 #[test]
+fn a_response_that_must_wait_goes_on_in_resolve() {
+    /// Adds what the whole server says about another name.
+    struct Adds(Seen);
+    impl Plugin for Adds {
+        fn query(&self, x: &mut Exchange) -> Step {
+            x.remember(3);
+            Step::Next
+        }
+        fn response(&self, x: &mut Exchange) {
+            let memo = x.recall().unwrap();
+            x.remember(memo + 1);
+            x.finish_in_resolve();
+        }
+        fn resolve<'a>(&'a self, x: &'a mut Exchange, rest: Rest<'a>) -> Resolving<'a> {
+            Box::pin(async move {
+                self.0.lock().unwrap().push(format!("resolve {:?}", x.recall()));
+                let question = Question::new(name("x.slow").as_name(), x.question.rtype);
+                let mut nested = rest.ask(x, &question).await.unwrap();
+                x.absorb(&mut nested);
+                Step::Done
+            })
+        }
+    }
+    let log = Seen::default();
+    let router = router(vec![
+        (
+            "test",
+            vec![
+                Box::new(Witness("outer", log.clone())),
+                Box::new(Adds(log.clone())),
+                Box::new(Witness("inner", log.clone())),
+                Box::new(Source("a.test", Ok([1, 1, 1, 1]))),
+            ],
+        ),
+        ("slow", vec![Box::new(Waiter)]),
+    ]);
+    let mut x = begin("a.test");
+    let Ended::Waiting(ticket) = router.answer(&mut x) else { panic!("must wait") };
+    assert_eq!(seen(&log).len(), 3);
+    assert!(matches!(ready(router.resume(&mut x, ticket), 2), Ended::Reply));
+    assert_eq!(answers(&x), ["a.test. A", "x.slow. A"]);
+    assert_eq!(seen(&log)[3..], ["resolve Some(4)", "outer up a.test. NOERROR"]);
+    assert_eq!(x.answered_by(), Some(("test", 0)));
+    // Whoever has failed, or waited too long, waits for nothing more.
+    let mut x = begin("a.test");
+    let Ended::Waiting(ticket) = router.answer(&mut x) else { panic!("must wait") };
+    assert!(matches!(router.abandon(&mut x, ticket, Failure::Overloaded), Ended::Reply));
+    let mut x = begin("nobody.test");
+    assert!(matches!(router.answer(&mut x), Ended::Reply));
+}
+
+#[test]
+fn a_refresh_of_a_target_is_not_forgotten() {
+    /// Answers and wants to be asked again.
+    struct Old;
+    impl Plugin for Old {
+        fn query(&self, x: &mut Exchange) -> Step {
+            x.refresh_later();
+            Step::Done
+        }
+    }
+    let router = router(vec![
+        ("company", vec![Box::new(Source("www.company", Err("t.cluster")))]),
+        ("cluster", vec![Box::new(Old)]),
+    ]);
+    let mut x = begin("www.company");
+    assert!(matches!(router.answer(&mut x), Ended::Reply));
+    assert!(x.take_refresh().is_some());
+}
+
+#[test]
 fn a_loop_of_cnames_ends() {
     let mut x = begin("a.company");
     assert!(matches!(cname_blocks(false).answer(&mut x), Ended::Reply));
