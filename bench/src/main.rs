@@ -8,6 +8,7 @@
 //! machines: only loopback addresses are loaded.
 //!
 //! **Where to start reading.** `blast::run` for the method, `compare::workload` for what is measured.
+#![expect(clippy::disallowed_methods, reason = "a tool has no clock but the real one")]
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stderr, reason = "a command tells its progress and its failure")]
 

@@ -7,6 +7,7 @@
 //! **What this is not.** No part of the product: nothing here is in the `rutter` binary.
 //!
 //! **Where to start reading.** `main.rs`, the table of commands.
+#![expect(clippy::disallowed_methods, reason = "a tool has no clock but the real one")]
 #![forbid(unsafe_code)]
 
 pub mod cluster;

@@ -142,9 +142,9 @@ fn a_file_is_one_noun() {
 #[test]
 fn nothing_waits_by_sleeping_on_a_thread() {
     for (path, text) in files("src").into_iter().chain(files("tests")) {
-        let outside = path.components().any(|part| {
-            matches!(part.as_os_str().to_str(), Some("bench" | "xtask" | "testkit"))
-        });
+        let outside = path
+            .components()
+            .any(|part| matches!(part.as_os_str().to_str(), Some("bench" | "xtask" | "testkit")));
         assert!(
             outside || !text.contains("thread::sleep"),
             "{} sleeps instead of waiting for something",
@@ -156,7 +156,8 @@ fn nothing_waits_by_sleeping_on_a_thread() {
 #[test]
 fn texts_name_no_machine() {
     // Put together here, so that this file does not match itself.
-    let banned = [["/ro", "ot/"].concat(), ["/wo", "rk/"].concat(), ["localhost", ":5000"].concat()];
+    let banned =
+        [["/ro", "ot/"].concat(), ["/wo", "rk/"].concat(), ["localhost", ":5000"].concat()];
     let mut texts = files("src");
     texts.extend(files("tests"));
     for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"] {

@@ -39,7 +39,8 @@ pub trait Plugin: Send + Sync {
 
     /// What it means that this plugin, the last of its chain, let a question pass, if it is not
     /// what it means for others: a failure of the configuration.
-    fn if_last(&self) -> Option<Failure> {
+    fn if_last(&self, x: &Exchange) -> Option<Failure> {
+        let _ = x;
         None
     }
 }
@@ -57,8 +58,8 @@ impl<P: Plugin + ?Sized> Plugin for Arc<P> {
         (**self).resolve(x, rest)
     }
 
-    fn if_last(&self) -> Option<Failure> {
-        (**self).if_last()
+    fn if_last(&self, x: &Exchange) -> Option<Failure> {
+        (**self).if_last(x)
     }
 }
 

@@ -73,7 +73,8 @@ impl Walk<'_> {
                 end => return self.end(x, top, at, end),
             }
         }
-        x.fail(self.nobody_answered());
+        let failure = self.nobody_answered(x);
+        x.fail(failure);
         self.up(x, top, at)
     }
 
@@ -133,11 +134,11 @@ impl Walk<'_> {
         Ended::Waiting(Ticket { block: self.block, at, chasing })
     }
 
-    fn nobody_answered(self) -> Failure {
+    fn nobody_answered(self, x: &Exchange) -> Failure {
         match self.chain.links.last() {
             None => Failure::EmptyBlock,
             Some(last) => {
-                last.plugin.if_last().unwrap_or(Failure::NobodyAnswered { last: last.name })
+                last.plugin.if_last(x).unwrap_or(Failure::NobodyAnswered { last: last.name })
             }
         }
     }
@@ -170,7 +171,8 @@ impl Walk<'_> {
 /// Makes the question for the target of the reply's last CNAME; none if the chain ends here: it is
 /// no CNAME, a loop, or too long.
 fn begin_chase(x: &mut Exchange) -> Option<Box<Exchange>> {
-    let last = x.reply.body.answer.last().filter(|record| record.rtype == RecordType::CNAME)?;
+    let is_alias = |record: &&wire::Record| record.rtype == RecordType::CNAME;
+    let last = x.reply.body.answer.iter().rev().find(is_alias)?; // its signatures may follow
     let target = x.reply.body.target(last)?.to_lower();
     if !x.chase(&target) {
         return None;

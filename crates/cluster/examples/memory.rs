@@ -5,6 +5,7 @@
 //! Each service has one EndpointSlice with as many endpoints, as controllers write them: with pod
 //! names and two ports. Memory is the growth of the process's proportional set, from
 //! `/proc/self/smaps_rollup`, so it holds what the allocator wastes as well.
+#![expect(clippy::disallowed_methods, reason = "a measurement has no clock but the real one")]
 #![expect(clippy::print_stdout, reason = "what an example is for")]
 #![expect(clippy::unwrap_used, reason = "an example may panic")]
 

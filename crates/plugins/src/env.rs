@@ -133,6 +133,12 @@ impl Env<'_> {
         std::fs::read(path)
     }
 
+    /// Remembers files that were read, or were not there: a change of one of them can make a bad
+    /// configuration good.
+    pub fn note_read(&mut self, paths: impl IntoIterator<Item = PathBuf>) {
+        self.parts.read.extend(paths);
+    }
+
     /// The state that belongs to `key`: that of the previous configuration, or a new one.
     ///
     /// The key must say everything that decides what the state is.

@@ -11,10 +11,13 @@
 #![forbid(unsafe_code)]
 
 pub mod assemble;
+mod authority;
+mod auto;
 mod bind;
 mod debug;
 pub mod directive;
 pub mod env;
+mod file;
 mod go_regex;
 mod health;
 mod hosts;

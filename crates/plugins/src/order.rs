@@ -14,5 +14,7 @@ pub const ORDER: &[Entry] = &[
     entry::<crate::health::Health>(),
     entry::<crate::hosts::Hosts>(),
     entry::<crate::kubernetes::Kubernetes>(),
+    entry::<crate::file::File>(),
+    entry::<crate::auto::Auto>(),
     entry::<crate::whoami::Whoami>(),
 ];

@@ -16,12 +16,6 @@ impl Zones {
         Self { names: names.iter().filter_map(|name| name.parse().ok()).collect() }
     }
 
-    /// The longest zone that `name` is at or below.
-    pub(crate) fn find(&self, name: Name<'_>) -> Option<Name<'_>> {
-        let zones = self.names.iter().map(NameBuf::as_name);
-        zones.filter(|zone| name.is_at_or_below(*zone)).max_by_key(|zone| zone.len())
-    }
-
     /// Whether `name` is in one of them.
     pub(crate) fn cover(&self, name: Name<'_>) -> bool {
         self.names.iter().any(|zone| name.is_at_or_below(zone.as_name()))
@@ -30,10 +24,5 @@ impl Zones {
     /// The zones in their order.
     pub(crate) fn names(&self) -> &[NameBuf] {
         &self.names
-    }
-
-    /// Whether there is none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.names.is_empty()
     }
 }

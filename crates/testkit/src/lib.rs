@@ -12,6 +12,7 @@
 //! **Where to start reading.** [`run`], then `scenario/step.rs` for what a scenario can say and
 //! `scenario/play.rs` for what is done with it. The fakes stand on their own: [`FakeUpstream`],
 //! [`FakeApi`].
+#![expect(clippy::disallowed_methods, reason = "a tool has no clock but the real one")]
 
 pub mod alloc;
 pub mod dns;

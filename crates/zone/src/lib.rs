@@ -18,6 +18,7 @@ mod answer;
 mod assembly;
 mod builder;
 mod file;
+pub mod hosts;
 mod mistake;
 mod order;
 mod zone;

@@ -1,6 +1,5 @@
 //! The directive `hosts`.
 
-use super::file;
 use corefile::{
     Accepted, Args, Block, Code, Mistake, Mistakes, Property, Repeats, Syntax, kind, shown,
 };
@@ -108,7 +107,7 @@ fn read_line(config: &mut Config, args: &mut Args<'_>) -> Result<(), Mistake> {
         return Err(args.unknown());
     }
     let first = args.name();
-    let Some(address) = file::address(first.text.as_bytes()) else {
+    let Some(address) = zone::hosts::address(first.text.as_bytes()) else {
         let message =
             format!("{} is neither an address nor a property of `hosts`", shown(&first.text));
         let mistake =
@@ -124,7 +123,7 @@ fn read_line(config: &mut Config, args: &mut Args<'_>) -> Result<(), Mistake> {
         );
     }
     while let Some(word) = args.word() {
-        match file::name(word.text.as_bytes()) {
+        match zone::hosts::name(word.text.as_bytes()) {
             Some(name) => config.inline.push((address, name)),
             None => {
                 let message = format!("{} is no name", shown(&word.text));

@@ -4,7 +4,6 @@
 //! type that is not there is NODATA. Start with [`Hosts::query`]; the data are in [`table`].
 
 mod config;
-mod file;
 mod table;
 
 use crate::directive::{Built, Directive};
@@ -182,7 +181,7 @@ impl Source {
                 builder.add(address, &name, self.reverse);
             }
         };
-        file::read(octets.as_deref().unwrap_or_default(), &mut add);
+        zone::hosts::read(octets.as_deref().unwrap_or_default(), &mut add);
         for (address, name) in &self.inline {
             add(*address, *name);
         }

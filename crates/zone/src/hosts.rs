@@ -1,11 +1,11 @@
-//! The format of `/etc/hosts`.
+//! The format of `/etc/hosts`: names of one machine, or of a company without a DNS server.
 
 use std::net::{IpAddr, Ipv6Addr};
 use wire::{Name, NameBuf};
 
 /// Reads lines: an address and its names, `#` begins a comment. Lines that are anything else are
 /// left out, as every resolver does.
-pub(crate) fn read(octets: &[u8], mut each: impl FnMut(IpAddr, NameBuf)) {
+pub fn read(octets: &[u8], mut each: impl FnMut(IpAddr, NameBuf)) {
     for line in octets.split(|octet| *octet == b'\n') {
         let code = line.split(|octet| *octet == b'#').next().unwrap_or_default();
         let mut words = code.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
@@ -17,7 +17,7 @@ pub(crate) fn read(octets: &[u8], mut each: impl FnMut(IpAddr, NameBuf)) {
 }
 
 /// An address; the zone of an IPv6 address (`fe80::1%eth0`) is left out.
-pub(crate) fn address(word: &[u8]) -> Option<IpAddr> {
+pub fn address(word: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(word).ok()?;
     match text.split_once('%') {
         Some((address, _)) => address.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
@@ -26,7 +26,7 @@ pub(crate) fn address(word: &[u8]) -> Option<IpAddr> {
 }
 
 /// An absolute name, with or without its final dot.
-pub(crate) fn name(word: &[u8]) -> Option<NameBuf> {
+pub fn name(word: &[u8]) -> Option<NameBuf> {
     NameBuf::from_text(word, Name::ROOT).ok().filter(|name| !name.as_name().is_root())
 }
 

@@ -1,0 +1,185 @@
+//! A zone that follows its file.
+
+use crate::env::{Env, Tasks};
+use crate::stamp::Stamp;
+use arc_swap::{ArcSwapOption, Guard};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use wire::NameBuf;
+use zone::{Include, Included, Loaded, Mistakes, Source, Zone};
+
+/// A zone file and the zone that was made of it last.
+pub(crate) struct ZoneFile {
+    origin: NameBuf,
+    path: PathBuf,
+    zone: ArcSwapOption<Zone>,
+    read: Mutex<Read>,
+    tasks: Tasks,
+}
+
+/// What was read last, good or bad.
+#[derive(Default)]
+struct Read {
+    /// The file and those that it includes.
+    files: Vec<(PathBuf, Option<Stamp>)>,
+    texts: Vec<Vec<u8>>,
+}
+
+/// Why there is no zone.
+pub(crate) enum NoZone {
+    /// The file cannot be read.
+    Unreadable(io::Error),
+    /// It is no zone.
+    Mistakes(Mistakes),
+}
+
+/// What came of looking at a file.
+pub(crate) enum Seen {
+    /// It is as it was.
+    Same,
+    /// There is a new zone, perhaps with something odd about it.
+    Loaded(Mistakes),
+}
+
+impl ZoneFile {
+    /// Not read yet.
+    pub(crate) fn new(origin: NameBuf, path: PathBuf) -> Self {
+        let (zone, read, tasks) = (ArcSwapOption::empty(), Mutex::default(), Tasks::default());
+        Self { origin, path, zone, read, tasks }
+    }
+
+    /// The zone's apex, in lower case.
+    pub(crate) fn origin(&self) -> &NameBuf {
+        &self.origin
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The zone, once it was loaded.
+    pub(crate) fn zone(&self) -> Guard<Option<Arc<Zone>>> {
+        self.zone.load()
+    }
+
+    /// Reads the file if it, or one that it includes, is not as it was. The old zone stays until
+    /// there is a new one.
+    pub(crate) fn load(&self) -> Result<Seen, NoZone> {
+        let mut before = self.lock();
+        let untouched = before.files.iter().all(|(path, stamp)| Stamp::of(path) == *stamp);
+        if !before.files.is_empty() && untouched {
+            return Ok(Seen::Same);
+        }
+        let mut read = Read::default();
+        let loaded = self.read(&mut read);
+        let same = self.zone.load().is_some() && read.texts == before.texts;
+        *before = read;
+        if same {
+            return Ok(Seen::Same);
+        }
+        let Loaded { zone, warnings } = loaded?;
+        self.zone.store(Some(Arc::new(zone)));
+        Ok(Seen::Loaded(warnings))
+    }
+
+    fn read(&self, read: &mut Read) -> Result<Loaded, NoZone> {
+        let text = read.file(&self.path).map_err(NoZone::Unreadable)?;
+        let name = self.path.to_string_lossy();
+        let source = Source {
+            file: &name,
+            text: &text,
+            origin: self.origin.as_name(),
+            // CoreDNS refuses a record without any TTL. Old zone files have such records, so they
+            // get what the SOA record says, or an hour (with a warning).
+            ttl: Some(3600),
+        };
+        let mut find = |include: Include<'_>| {
+            let path = Path::new(include.from).parent().unwrap_or(Path::new("")).join(include.path);
+            let text = read.file(&path).map_err(|error| error.to_string())?;
+            Ok(Included { file: path.display().to_string(), text })
+        };
+        zone::load(self.origin.as_name(), source, &mut find).map_err(NoZone::Mistakes)
+    }
+
+    /// Looks for changes from time to time, and tells the log.
+    pub(crate) fn watch(self: &Arc<Self>, runtime: &Handle, every: Duration) {
+        let file = Arc::downgrade(self);
+        self.tasks.restart(runtime, async move {
+            loop {
+                tokio::time::sleep(every).await;
+                let Some(file) = file.upgrade() else { return };
+                // A large zone must not hold up the questions that wait.
+                let _ = tokio::task::spawn_blocking(move || file.load_and_tell()).await;
+            }
+        });
+    }
+
+    /// Loads and logs what came of it.
+    pub(crate) fn load_and_tell(&self) {
+        let (origin, path) = (self.origin.to_string(), self.path.display().to_string());
+        match self.load() {
+            Ok(Seen::Same) => {}
+            Ok(Seen::Loaded(warnings)) => {
+                let zone = self.zone.load();
+                let serial = zone.as_ref().map_or(0, |zone| zone.serial());
+                tracing::info!(
+                    target: "plugin/file",
+                    "Successfully reloaded zone {origin:?} in {path:?} with {serial} SOA serial"
+                );
+                for warning in warnings.iter() {
+                    tracing::warn!(target: "plugin/file", "{warning}");
+                }
+            }
+            Err(NoZone::Unreadable(error)) => {
+                tracing::error!(
+                    target: "plugin/file",
+                    "Failed to open zone {origin:?} in {path:?}: {error}"
+                );
+            }
+            Err(NoZone::Mistakes(mistakes)) => {
+                for mistake in mistakes.iter() {
+                    tracing::error!(
+                        target: "plugin/file",
+                        "Failed to load zone {origin:?}: {mistake}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// The files that decide what the zone is.
+    pub(crate) fn note_read(&self, env: &mut Env<'_>) {
+        let read = self.lock();
+        env.note_read(read.files.iter().map(|(path, _)| path.clone()));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Read> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Read {
+    /// Reads a file and remembers that, and how it was.
+    fn file(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        self.files.push((path.to_owned(), Stamp::of(path)));
+        let text = std::fs::read(path)?;
+        self.texts.push(text.clone());
+        Ok(text)
+    }
+}
+
+impl From<NoZone> for String {
+    fn from(no: NoZone) -> Self {
+        match no {
+            NoZone::Unreadable(error) => error.to_string(),
+            NoZone::Mistakes(mistakes) => {
+                let first = mistakes.iter().next().map(ToString::to_string);
+                first.unwrap_or_default()
+            }
+        }
+    }
+}
