@@ -64,6 +64,7 @@ pub struct Exchange {
     live: bool,
     waited: bool,
     unfinished: bool,
+    chased_target: bool,
     depth: u8,
     rewrites: Rewrites,
     memos: Memos,
@@ -113,6 +114,7 @@ impl Exchange {
             live: false,
             waited: false,
             unfinished: false,
+            chased_target: false,
             depth: 0,
             rewrites: Rewrites::default(),
             memos: Memos::default(),
@@ -172,6 +174,7 @@ impl Exchange {
         self.dropped = false;
         self.waited = false;
         self.unfinished = false;
+        self.chased_target = false;
         self.rewrites.clear();
         self.memos.clear();
         self.refresh = None;
@@ -233,6 +236,11 @@ impl Exchange {
     /// The plugin that ended the question, with the line of the Corefile that loaded it.
     pub fn answered_by(&self) -> Option<(&'static str, u32)> {
         self.answered_by
+    }
+
+    /// The exchange in which the target of this reply's last CNAME was found, if it had to be.
+    pub fn target(&self) -> Option<&Self> {
+        self.nested.as_deref().filter(|_| self.chased_target)
     }
 
     /// How many questions stand above this one; 0 for a client's own.
@@ -341,6 +349,7 @@ impl Exchange {
     /// Takes over the answer to the question for the target of this reply's last CNAME, and the
     /// refresh that the answer asks for.
     pub fn absorb(&mut self, target: &mut Self) {
+        self.chased_target = true;
         self.waited |= target.waited;
         self.live |= target.live;
         self.now = self.now.max(target.now);

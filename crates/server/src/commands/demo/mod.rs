@@ -1,0 +1,137 @@
+//! `rutter demo`: a small company on loopback, and the questions that its machines and pods ask.
+
+mod client;
+mod story;
+
+use crate::commands::serve::new_engine;
+use crate::commands::{complain, print, stderr_has_colors};
+use crate::engine::Engine;
+use crate::settings::source::Source;
+use plugins::lines::Lines;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use story::Story;
+
+const USAGE: &str = "\
+Usage: rutter demo [--once]
+
+Serves examples/company on loopback, without a cluster, and asks it questions over UDP and TCP. Then
+stays up to be asked by you; with --once it ends instead.
+";
+
+/// The port that is tried first.
+const PORT: u16 = 1053;
+
+/// The files of `examples/company`.
+const FILES: &[(&str, &str)] = &[
+    ("Corefile", include_str!("../../../../../examples/company/Corefile")),
+    ("company.db", include_str!("../../../../../examples/company/company.db")),
+    (
+        "manifests/my-nginx.yaml",
+        include_str!("../../../../../examples/company/manifests/my-nginx.yaml"),
+    ),
+    (
+        "manifests/billing.yaml",
+        include_str!("../../../../../examples/company/manifests/billing.yaml"),
+    ),
+];
+
+/// Serves the demo.
+pub(crate) fn run(words: impl Iterator<Item = String>) -> ExitCode {
+    let mut once = false;
+    for word in words {
+        match word.as_str() {
+            "--once" | "-once" => once = true,
+            "-h" | "-help" | "--help" => {
+                print(USAGE);
+                return ExitCode::SUCCESS;
+            }
+            _ => {
+                complain(&format!("unknown option {word}\n{USAGE}"));
+                return ExitCode::from(2);
+            }
+        }
+    }
+    match demo(once) {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&format!("rutter demo: {error}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn demo(once: bool) -> io::Result<ExitCode> {
+    let folder = Folder::new()?;
+    std::env::set_current_dir(&folder.0)?; // file names in the Corefile are relative
+    let port = free_port()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut engine = new_engine(Lines::new(), Arc::default(), runtime.handle(), port);
+    let code = runtime.block_on(async {
+        let Some(warnings) = start(&mut engine).await? else { return Ok(ExitCode::FAILURE) };
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let story = Story { address, engine: &engine, folder: &folder.0 };
+        story.introduce(&warnings);
+        let told = tokio::task::block_in_place(|| story.tell());
+        if let Err(error) = told {
+            complain(&format!("rutter demo: {error}\n"));
+            return Ok(ExitCode::FAILURE);
+        }
+        if !once {
+            story.invite();
+            tokio::signal::ctrl_c().await?;
+        }
+        engine.close().await;
+        Ok::<_, io::Error>(ExitCode::SUCCESS)
+    });
+    drop(engine);
+    runtime.shutdown_background();
+    code
+}
+
+/// Serves the folder; what the Corefile's author should know, or none if it cannot be served.
+async fn start(engine: &mut Engine) -> io::Result<Option<String>> {
+    let built = engine.build(&Source::file("Corefile"))?;
+    let text = built.mistakes.render(&built.sources, stderr_has_colors());
+    let Some(assembly) = built.assembly else {
+        complain(&text);
+        return Ok(None);
+    };
+    if let Err(error) = engine.serve(assembly).await {
+        complain(&format!("rutter demo: {error}\n"));
+        return Ok(None);
+    }
+    Ok(Some(text))
+}
+
+/// The first port from 1053 on that is free for UDP and TCP.
+fn free_port() -> io::Result<u16> {
+    let free = |port: &u16| {
+        let address = (Ipv4Addr::LOCALHOST, *port);
+        UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok()
+    };
+    (PORT..PORT + 100).find(free).ok_or_else(|| io::Error::other("no port is free from 1053 on"))
+}
+
+/// A folder of its own with the example's files, for as long as this lives.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("rutter-demo-{}", std::process::id()));
+        std::fs::create_dir_all(path.join("manifests"))?;
+        for (name, text) in FILES {
+            std::fs::write(path.join(name), text)?;
+        }
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
