@@ -15,6 +15,8 @@ mod bind;
 mod debug;
 pub mod directive;
 pub mod env;
+mod errors;
+mod go_duration;
 mod health;
 pub mod kept;
 pub mod lines;
@@ -23,14 +25,15 @@ pub mod order;
 mod ready;
 mod reload;
 mod root;
+#[cfg(test)]
+mod testing;
 mod whoami;
 mod zones;
+
+pub use go_duration::go_duration;
 
 /// The version of this server.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The version of CoreDNS whose place it takes.
 pub const COREDNS_VERSION: &str = "1.14.7";
-
-/// A duration as Go prints it, which is how CoreDNS's log has it: `5s`, `1m30s`.
-pub use corefile::kind::shown_duration as go_duration;

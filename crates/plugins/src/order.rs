@@ -12,5 +12,8 @@ pub const ORDER: &[Entry] = &[
     entry::<crate::debug::Debug>(),
     entry::<crate::ready::Ready>(),
     entry::<crate::health::Health>(),
+    entry::<crate::errors::Errors>(),
     entry::<crate::whoami::Whoami>(),
+    #[cfg(test)]
+    entry::<crate::testing::canned::Canned>(),
 ];
