@@ -20,10 +20,12 @@ mod go_duration;
 mod health;
 pub mod kept;
 pub mod lines;
+mod log;
 pub mod metrics;
 pub mod order;
 mod ready;
 mod reload;
+mod reply_kind;
 mod root;
 #[cfg(test)]
 mod testing;

@@ -13,6 +13,7 @@ pub const ORDER: &[Entry] = &[
     entry::<crate::ready::Ready>(),
     entry::<crate::health::Health>(),
     entry::<crate::errors::Errors>(),
+    entry::<crate::log::Log>(),
     entry::<crate::whoami::Whoami>(),
     #[cfg(test)]
     entry::<crate::testing::canned::Canned>(),

@@ -38,7 +38,9 @@ const SYNTAX: Syntax<Canned> = Syntax {
         line("authority", |canned, args| canned.record(Section::Authority, args)),
         line("additional", |canned, args| canned.record(Section::Additional, args)),
         line("rcode", |canned, args| {
-            canned.rcode = args.one(kind::parsed("a code"))?;
+            canned.rcode = args.one(kind::by("a code", |word| {
+                word.parse().ok().or_else(|| word.parse().ok().map(Rcode))
+            }))?;
             Ok(())
         }),
         line("fail", |canned, args| {
