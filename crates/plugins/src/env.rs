@@ -344,8 +344,8 @@ impl HttpAnswer {
 pub enum IfTaken {
     /// It cannot serve (`health`).
     Fail,
-    /// It serves without, and says so (`prometheus`, `ready`).
-    Warn,
+    /// It serves without, and says so, beginning with these words (`prometheus`, `ready`).
+    Warn(&'static str),
 }
 
 /// Tasks that end with their owner.

@@ -23,6 +23,7 @@ pub mod lines;
 mod log;
 pub mod metrics;
 pub mod order;
+mod prometheus;
 mod ready;
 mod reload;
 mod reply_kind;

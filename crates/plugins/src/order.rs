@@ -12,6 +12,7 @@ pub const ORDER: &[Entry] = &[
     entry::<crate::debug::Debug>(),
     entry::<crate::ready::Ready>(),
     entry::<crate::health::Health>(),
+    entry::<crate::prometheus::Prometheus>(),
     entry::<crate::errors::Errors>(),
     entry::<crate::log::Log>(),
     entry::<crate::whoami::Whoami>(),

@@ -24,7 +24,7 @@ enum End {
     Fail(String),
     FailAsFirstLabel,
     /// Answers with a CNAME to this name.
-    Chase(NameBuf),
+    Chase(Box<NameBuf>),
 }
 
 const fn line(name: &'static str, read: corefile::Reader<Canned>) -> Property<Canned> {
@@ -53,7 +53,7 @@ const SYNTAX: Syntax<Canned> = Syntax {
             Ok(())
         }),
         line("chase", |canned, args| {
-            canned.end = End::Chase(args.one(kind::parsed("a name"))?);
+            canned.end = End::Chase(Box::new(args.one(kind::parsed("a name"))?));
             Ok(())
         }),
         line("drop", |canned, _| {
