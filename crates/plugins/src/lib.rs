@@ -17,6 +17,7 @@ pub mod directive;
 pub mod env;
 mod errors;
 mod go_duration;
+mod go_regex;
 mod health;
 pub mod kept;
 pub mod lines;
