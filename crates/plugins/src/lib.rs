@@ -13,6 +13,7 @@
 pub mod assemble;
 mod bind;
 mod debug;
+mod dice;
 pub mod directive;
 pub mod env;
 mod errors;
@@ -21,6 +22,7 @@ mod go_regex;
 mod health;
 pub mod kept;
 pub mod lines;
+mod loadbalance;
 mod log;
 pub mod metrics;
 pub mod order;

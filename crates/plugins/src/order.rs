@@ -15,6 +15,7 @@ pub const ORDER: &[Entry] = &[
     entry::<crate::prometheus::Prometheus>(),
     entry::<crate::errors::Errors>(),
     entry::<crate::log::Log>(),
+    entry::<crate::loadbalance::LoadBalance>(),
     entry::<crate::whoami::Whoami>(),
     #[cfg(test)]
     entry::<crate::testing::canned::Canned>(),

@@ -1,8 +1,8 @@
 //! The directive `errors`.
 
 use super::Level;
+use crate::go_regex::GoRegex;
 use corefile::{Accepted, Args, Block, Code, Mistake, Mistakes, Property, Repeats, Syntax, kind};
-use regex::bytes::Regex;
 use std::time::Duration;
 
 /// What `errors` says.
@@ -16,14 +16,11 @@ pub(super) struct Consolidation {
     pub(super) period: Duration,
     /// The pattern as it is written.
     pub(super) text: String,
-    pub(super) pattern: Regex,
+    pub(super) pattern: GoRegex,
     pub(super) level: Level,
     /// Whether the first error of a period is logged as it is.
     pub(super) show_first: bool,
 }
-
-/// The longest pattern that is read, as in CoreDNS.
-const PATTERN_MAX: usize = 10_000;
 
 pub(crate) const SYNTAX: Syntax<Config> = Syntax {
     directive: Property {
@@ -73,14 +70,9 @@ impl Config {
 fn consolidation(args: &mut Args<'_>) -> Result<Consolidation, Mistake> {
     let period = args.one(kind::duration(..))?;
     let text = args.one(kind::text())?;
-    if text.len() > PATTERN_MAX {
-        return Err(args.wrong(format!("at most {PATTERN_MAX} characters long")));
-    }
-    let pattern = match go_regex(&text) {
+    let pattern = match GoRegex::new(&text) {
         Ok(pattern) => pattern,
-        Err(error) => {
-            return Err(args.wrong("a regular expression").note(error.to_string()));
-        }
+        Err(bad) => return Err(args.wrong(format!("a regular expression: {bad}"))),
     };
     let mut consolidation =
         Consolidation { period, text, pattern, level: Level::Error, show_first: false };
@@ -102,11 +94,6 @@ fn read_options(consolidation: &mut Consolidation, args: &mut Args<'_>) -> Resul
         }
         _ => Ok(()),
     }
-}
-
-/// Compiles a pattern of Go's.
-fn go_regex(pattern: &str) -> Result<Regex, regex::Error> {
-    regex::bytes::RegexBuilder::new(pattern).unicode(false).build()
 }
 
 #[cfg(test)]
@@ -157,6 +144,6 @@ mod tests {
             assert!(found.iter().any(|found| found.contains(mistake)), "{line}: {found:?}");
         }
         let long = format!(". {{\n errors {{\n consolidate 1s {}\n }}\n}}", "x".repeat(10_001));
-        assert!(mistakes(&long)[0].contains("at most 10000 characters long"));
+        assert!(mistakes(&long)[0].contains("more than 10000 octets"));
     }
 }
