@@ -59,6 +59,7 @@ pub struct Exchange {
     /// Labels that plugins offer to `log` and `rewrite`; none unless `metadata` is configured.
     pub labels: Option<Vec<(Cow<'static, str>, String)>>,
     failure: Option<Failure>,
+    failure_logged: bool,
     answered_by: Option<(&'static str, u32)>,
     dropped: bool,
     live: bool,
@@ -109,6 +110,7 @@ impl Exchange {
             outgoing: None,
             labels: None,
             failure: None,
+            failure_logged: false,
             answered_by: None,
             dropped: false,
             live: false,
@@ -187,6 +189,7 @@ impl Exchange {
     pub fn clear_reply(&mut self) {
         self.reply.clear();
         self.failure = None;
+        self.failure_logged = false;
         self.live = false;
         if self.request.opcode == Opcode::QUERY {
             self.reply.flags = self.request.flags.only(Flags::RD.with(Flags::CD));
@@ -205,6 +208,16 @@ impl Exchange {
     /// Why the question failed, if it did.
     pub fn failure(&self) -> Option<&Failure> {
         self.failure.as_ref()
+    }
+
+    /// Whether somebody has logged the failure: here, or where a question behind this one failed.
+    pub fn is_failure_logged(&self) -> bool {
+        self.failure_logged
+    }
+
+    /// Says that the failure is logged, so that nobody logs it again.
+    pub fn failure_logged(&mut self) {
+        self.failure_logged = true;
     }
 
     /// Marks the reply as authoritative (AA).
@@ -359,6 +372,7 @@ impl Exchange {
             Some(failure) if failure.is_nobodys() => return,
             Some(failure) => {
                 self.fail(failure.clone());
+                self.failure_logged = target.failure_logged;
                 return;
             }
             None if target.dropped => return,

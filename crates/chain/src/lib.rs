@@ -21,6 +21,6 @@ mod walk;
 pub use exchange::{Client, Exchange, Refresh, Transport};
 pub use failure::{Failure, UpstreamFailure};
 pub use moment::{Clock, Moment};
-pub use plugin::{Plugin, Resolving, Step};
+pub use plugin::{Observe, Plugin, Resolving, Step};
 pub use router::{Block, Router};
 pub use walk::{Chain, Ended, Link, Rest, Ticket};

@@ -43,6 +43,22 @@ pub trait Plugin: Send + Sync {
         let _ = x;
         None
     }
+
+    /// Who wants to know how each reply of the chain left, if this plugin does. Asked once, when
+    /// the chain is put together, and then for each reply.
+    fn observer(&self) -> Option<&dyn Observe> {
+        None
+    }
+}
+
+/// Somebody who counts replies as they leave (metrics).
+pub trait Observe {
+    /// A question of a client is done; its reply takes `octets` octets, 0 if there is none.
+    ///
+    /// Called once, after every [`Plugin::response`], with the reply already encoded. What the
+    /// server asks itself (targets of CNAMEs, refreshes) leaves nowhere and is not told. Must not
+    /// block and not allocate.
+    fn replied(&self, x: &Exchange, octets: usize);
 }
 
 impl<P: Plugin + ?Sized> Plugin for Arc<P> {
@@ -60,6 +76,10 @@ impl<P: Plugin + ?Sized> Plugin for Arc<P> {
 
     fn if_last(&self, x: &Exchange) -> Option<Failure> {
         (**self).if_last(x)
+    }
+
+    fn observer(&self) -> Option<&dyn Observe> {
+        (**self).observer()
     }
 }
 

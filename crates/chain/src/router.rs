@@ -121,6 +121,19 @@ impl Router {
         }
     }
 
+    /// Tells the plugins that count replies how that of a client's question left: in `octets`
+    /// octets, 0 for silence. The listener calls it once for each question that it gave to
+    /// [`Router::answer`], when the reply is encoded.
+    pub fn replied(&self, x: &Exchange, octets: usize) {
+        let chain = match x.zone {
+            Self::OUTSIDE => &self.outside,
+            _ => &self.blocks[usize::from(x.block)].chain,
+        };
+        if catch_unwind(AssertUnwindSafe(|| chain.replied(x, octets))).is_err() {
+            self.panics.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Asks again what `refresh` says, with `x`, which [`Exchange::begin_refresh`] has begun.
     ///
     /// Nobody gets the reply; the plugin that wanted it has seen it on its way up.

@@ -6,6 +6,8 @@ use wire::{Question, RecordType};
 /// The plugins of a server block, outermost first.
 pub struct Chain {
     links: Box<[Link]>,
+    /// The places of the plugins that want to know how replies leave.
+    observers: Box<[usize]>,
 }
 
 /// A plugin in its place.
@@ -42,12 +44,24 @@ pub struct Ticket {
 impl Chain {
     /// A chain of these plugins, outermost first.
     pub fn new(links: Vec<Link>) -> Self {
-        Self { links: links.into() }
+        let places = links.iter().enumerate();
+        let observers =
+            places.filter(|(_, link)| link.plugin.observer().is_some()).map(|(at, _)| at).collect();
+        Self { links: links.into(), observers }
     }
 
     /// The plugins, outermost first.
     pub fn links(&self) -> &[Link] {
         &self.links
+    }
+
+    /// Tells whoever wants to know it how a reply leaves.
+    pub(crate) fn replied(&self, x: &Exchange, octets: usize) {
+        for &at in &self.observers {
+            if let Some(observer) = self.links[at].plugin.observer() {
+                observer.replied(x, octets);
+            }
+        }
     }
 }
 

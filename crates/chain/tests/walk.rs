@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use chain::{
-    Block, Chain, Client, Ended, Exchange, Failure, Link, Moment, Plugin, Resolving, Rest, Router,
-    Step, Transport,
+    Block, Chain, Client, Ended, Exchange, Failure, Link, Moment, Observe, Plugin, Resolving, Rest,
+    Router, Step, Transport,
 };
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
@@ -257,6 +257,37 @@ fn a_dropped_question_comes_back_up_and_gets_no_reply() {
     let mut x = begin("a.test");
     assert!(matches!(router.answer(&mut x), Ended::Dropped));
     assert_eq!(seen(&log).len(), 2);
+}
+
+#[test]
+fn the_chain_that_served_a_question_is_told_how_its_reply_left() {
+    /// Writes down what is told.
+    struct Counter(&'static str, Seen);
+    impl Plugin for Counter {
+        fn observer(&self) -> Option<&dyn Observe> {
+            Some(self)
+        }
+    }
+    impl Observe for Counter {
+        fn replied(&self, x: &Exchange, octets: usize) {
+            self.1.lock().unwrap().push(format!("{} {} {octets}", self.0, x.question.name()));
+        }
+    }
+    let log = Seen::default();
+    let counter = |name| Box::new(Counter(name, log.clone()));
+    let outside = Chain::new(vec![Link { plugin: counter("outside"), name: "test", line: 0 }]);
+    let router = router(vec![
+        ("a.test", vec![counter("a"), Box::new(Dropper)]),
+        ("b.test", vec![Box::new(Rename("b.test", "c.test")), counter("b"), Box::new(Bug)]),
+    ]);
+    let router = router.with_outside(outside);
+    for (asked, octets) in [("a.test", 0), ("x.test", 12), ("b.test", 30)] {
+        let mut x = begin(asked);
+        let _ = router.answer(&mut x);
+        router.replied(&x, octets);
+    }
+    // Where a plugin panicked, nobody can say how far its chain has come.
+    assert_eq!(seen(&log), ["a a.test. 0", "outside x.test. 12", "outside b.test. 30"]);
 }
 
 #[test]

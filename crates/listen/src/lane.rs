@@ -84,7 +84,8 @@ impl SlowLane {
         }
     }
 
-    /// Lets `x` wait, then calls `reply` with it, unless there is to be no reply.
+    /// Lets `x` wait, then calls `reply` with it, unless there is to be no reply; `reply` gives the
+    /// octets that the reply took.
     ///
     /// If the lane is full `reply` is called at once, with a failure.
     pub(crate) fn park(
@@ -92,14 +93,13 @@ impl SlowLane {
         router: Arc<Router>,
         mut x: Box<Exchange>,
         ticket: Ticket,
-        reply: impl FnOnce(&mut Exchange) + Send + 'static,
+        reply: impl FnOnce(&mut Exchange) -> usize + Send + 'static,
     ) {
         if self.waiting.fetch_add(1, Relaxed) >= self.settings.waiting_max {
             self.waiting.fetch_sub(1, Relaxed);
             self.refused.fetch_add(1, Relaxed);
-            if let Ended::Reply = router.abandon(&mut x, ticket, Failure::Overloaded) {
-                reply(&mut x);
-            }
+            let ended = router.abandon(&mut x, ticket, Failure::Overloaded);
+            conclude(&router, &mut x, &ended, reply);
             return self.give_back(x);
         }
         x.worker = 0;
@@ -111,9 +111,7 @@ impl SlowLane {
                 lane.timed_out.fetch_add(1, Relaxed);
                 router.abandon(&mut x, ticket, Failure::Deadline { after: deadline })
             });
-            if let Ended::Reply = ended {
-                reply(&mut x);
-            }
+            conclude(&router, &mut x, &ended, reply);
             lane.refresh_after(&router, &mut x);
             lane.waiting.fetch_sub(1, Relaxed);
             lane.give_back(x);
@@ -147,4 +145,15 @@ impl SlowLane {
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.runtime.spawn(task);
     }
+}
+
+/// Lets the reply leave, if there is one, and be counted.
+fn conclude(
+    router: &Router,
+    x: &mut Exchange,
+    ended: &Ended,
+    reply: impl FnOnce(&mut Exchange) -> usize,
+) {
+    let octets = if let Ended::Reply = ended { reply(x) } else { 0 };
+    router.replied(x, octets);
 }

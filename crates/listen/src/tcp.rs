@@ -129,6 +129,8 @@ struct Connection {
 const READ_SIZE: usize = 16 << 10;
 /// Answers are written when they are this many octets, even if more queries are there.
 const WRITE_SIZE: usize = 64 << 10;
+/// Octets of the length in front of each message.
+const LENGTH_SIZE: usize = 2;
 
 impl Connection {
     async fn serve(
@@ -221,9 +223,14 @@ impl Connection {
                 let answer = Answer { to: Some(self.replies.clone()) };
                 return lane.park(router.clone(), x, ticket, move |x| answer.send(x));
             }
-            Ended::Dropped => {}
+            Ended::Dropped => router.replied(&x, 0),
             Ended::Reply => {
-                DESK.with_borrow_mut(|desk| self.output.extend_from_slice(desk.reply(&x)));
+                let octets = DESK.with_borrow_mut(|desk| {
+                    let reply = desk.reply(&x);
+                    self.output.extend_from_slice(reply);
+                    reply.len() - LENGTH_SIZE
+                });
+                router.replied(&x, octets);
             }
         }
         lane.refresh_after(router, &mut x);
@@ -248,11 +255,15 @@ struct Answer {
 }
 
 impl Answer {
-    fn send(mut self, x: &Exchange) {
+    /// Sends the answer on; its octets.
+    fn send(mut self, x: &Exchange) -> usize {
+        let reply = DESK.with_borrow_mut(|desk| desk.reply(x).to_vec());
+        let octets = reply.len() - LENGTH_SIZE;
         if let Some(to) = self.to.take() {
             // There is room for each query that waits; without a reader the client is gone.
-            let _ = DESK.with_borrow_mut(|desk| to.try_send(desk.reply(x).to_vec()));
+            let _ = to.try_send(reply);
         }
+        octets
     }
 }
 
@@ -268,7 +279,7 @@ thread_local! {
     /// Room for one answer, with its length in front, for all connections of a thread.
     static DESK: RefCell<Desk> = RefCell::new(Desk {
         encoder: Encoder::new(),
-        out: vec![0; 2 + MESSAGE_MAX].into(),
+        out: vec![0; LENGTH_SIZE + MESSAGE_MAX].into(),
     });
 }
 
@@ -279,13 +290,13 @@ struct Desk {
 
 impl Desk {
     fn reply(&mut self, x: &Exchange) -> &[u8] {
-        let out = &mut self.out[2..];
+        let out = &mut self.out[LENGTH_SIZE..];
         let length = self.encoder.reply(&x.request, &x.reply, x.reply_limit(), out);
         self.framed(length)
     }
 
     fn rejection(&mut self, x: &Exchange, reject: Reject, service: &Service) -> &[u8] {
-        match reject_into(x, reject, &mut self.encoder, service, &mut self.out[2..]) {
+        match reject_into(x, reject, &mut self.encoder, service, &mut self.out[LENGTH_SIZE..]) {
             0 => &[],
             length => self.framed(length),
         }
@@ -293,7 +304,7 @@ impl Desk {
 
     /// RFC 1035 §4.2.2: the message's length stands in front of it.
     fn framed(&mut self, length: usize) -> &[u8] {
-        self.out[..2].copy_from_slice(&(length as u16).to_be_bytes());
-        &self.out[..2 + length]
+        self.out[..LENGTH_SIZE].copy_from_slice(&(length as u16).to_be_bytes());
+        &self.out[..LENGTH_SIZE + length]
     }
 }

@@ -106,6 +106,7 @@ impl Worker {
             if send_one(socket.as_fd(), &out[..length], peer, local).is_err() {
                 stats.unsent.fetch_add(1, Ordering::Relaxed);
             }
+            length
         });
     }
 }
@@ -150,6 +151,7 @@ impl Desk {
             Ended::Dropped => 0,
             Ended::Reply => self.encoder.reply(&x.request, &x.reply, x.reply_limit(), out),
         };
+        router.replied(x, length);
         worker.service.lane.refresh_after(router, x);
         Answer::Written(length)
     }

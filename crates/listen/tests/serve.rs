@@ -2,12 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 #![expect(clippy::disallowed_methods, reason = "a test has no clock but the real one")]
 
-use chain::{Block, Chain, Clock, Exchange, Link, Moment, Plugin, Resolving, Rest, Router, Step};
+use chain::{
+    Block, Chain, Clock, Exchange, Link, Moment, Observe, Plugin, Resolving, Rest, Router, Step,
+};
 use listen::{LaneSettings, Listener, Service, SlowLane, Stats, TcpSettings, Workers};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
@@ -16,6 +18,8 @@ use wire::{Class, Encoder, Flags, Message, NameBuf, Rcode, RecordType, Section};
 /// Answers names that begin with `now` at once, `wait` when told, `never` never.
 struct Source {
     go: Arc<Notify>,
+    /// Gets the octets of each reply.
+    sizes: mpsc::Sender<usize>,
 }
 
 impl Plugin for Source {
@@ -36,6 +40,16 @@ impl Plugin for Source {
             x.resumed(Moment(1));
             answer(x)
         })
+    }
+
+    fn observer(&self) -> Option<&dyn Observe> {
+        Some(self)
+    }
+}
+
+impl Observe for Source {
+    fn replied(&self, _: &Exchange, octets: usize) {
+        let _ = self.sizes.send(octets);
     }
 }
 
@@ -68,6 +82,7 @@ struct Served {
     listener: Option<Listener>,
     service: Arc<Service>,
     go: Arc<Notify>,
+    sizes: mpsc::Receiver<usize>,
     address: SocketAddr,
 }
 
@@ -75,7 +90,8 @@ fn serve(bind: &str, lane: LaneSettings) -> Served {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let go = Arc::new(Notify::new());
-    let plugin = Box::new(Source { go: go.clone() });
+    let (sender, sizes) = mpsc::channel();
+    let plugin = Box::new(Source { go: go.clone(), sizes: sender });
     let chain = Arc::new(Chain::new(vec![Link { plugin, name: "source", line: 1 }]));
     let block = Block { zone: NameBuf::root(), zone_index: 0, chain };
     let panics = Arc::new(AtomicU64::new(0));
@@ -90,7 +106,7 @@ fn serve(bind: &str, lane: LaneSettings) -> Served {
     let workers = Arc::new(Workers::new(2));
     listener.serve(service.clone(), &workers, TcpSettings::default()).unwrap();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, listener.address().port()));
-    Served { runtime, listener: Some(listener), service, go, address }
+    Served { runtime, listener: Some(listener), service, go, sizes, address }
 }
 
 impl Served {
@@ -222,6 +238,36 @@ fn nobody_waits_longer_than_the_deadline() {
     socket.send(&query(1, "never.test")).unwrap();
     assert_eq!(receive(&socket).rcode, Rcode::SERVFAIL);
     assert_eq!(served.service.lane.timed_out(), 1);
+}
+
+#[test]
+fn every_reply_is_counted_with_the_octets_that_it_takes() {
+    let settings = LaneSettings { waiting_max: 1, ..LaneSettings::default() };
+    let served = serve("127.0.0.1:0", settings);
+    let counted = || served.sizes.recv_timeout(Duration::from_secs(5)).unwrap();
+    let (socket, refused, mut stream) = (served.udp(), served.udp(), served.tcp());
+    let received = |socket: &UdpSocket| socket.recv(&mut [0; 4096]).unwrap();
+    socket.send(&query(1, "now.test")).unwrap();
+    assert_eq!(received(&socket), counted());
+    socket.send(&query(1, "wait.test")).unwrap();
+    while served.service.lane.waiting() == 0 {
+        std::thread::yield_now();
+    }
+    refused.send(&query(1, "wait.test")).unwrap(); // the lane is full
+    assert_eq!(received(&refused), counted());
+    served.go.notify_one();
+    assert_eq!(received(&socket), counted());
+    for name in ["now.test", "wait.test"] {
+        stream.write_all(&framed(&query(1, name))).unwrap();
+        served.go.notify_one();
+        let mut length = [0; 2];
+        stream.read_exact(&mut length).unwrap();
+        let length = usize::from(u16::from_be_bytes(length));
+        stream.read_exact(&mut vec![0; length]).unwrap();
+        assert_eq!(length, counted());
+    }
+    socket.send(&query(1, "drop.test")).unwrap();
+    assert_eq!(counted(), 0);
 }
 
 #[test]

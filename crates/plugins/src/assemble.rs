@@ -2,7 +2,7 @@
 
 use crate::bind;
 use crate::directive::{Config, Entry};
-use crate::env::{Env, Parts, Process, Site};
+use crate::env::{Env, Parts, Process, Site, Whole};
 use crate::kept::Kept;
 use crate::order::ORDER;
 use chain::{Block, Chain, Link, Router};
@@ -10,8 +10,7 @@ use corefile::{Claim, Claims, Code, Mistake, Mistakes, Scheme, ServerBlock, Sour
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use wire::NameBuf;
 
 /// A configuration that is good to serve.
@@ -36,8 +35,6 @@ pub struct Server {
 pub struct Surroundings<'a> {
     /// What outlives the configuration.
     pub process: &'a Process,
-    /// Counts panics.
-    pub panics: &'a Arc<AtomicU64>,
     /// The port of keys that name none.
     pub port: u16,
     /// State of the configuration before.
@@ -129,8 +126,22 @@ struct Plan {
     /// Every zone with its number.
     zones: BTreeMap<NameBuf, u16>,
     claims: Claims,
-    /// For each block: its zones and servers.
-    blocks: Vec<(Vec<NameBuf>, Vec<u16>)>,
+    blocks: Vec<PlannedBlock>,
+}
+
+struct PlannedBlock {
+    zones: Vec<NameBuf>,
+    /// Its servers with the zones that it serves there, by number.
+    served: Vec<(u16, u16)>,
+}
+
+impl PlannedBlock {
+    fn servers(&self) -> Vec<u16> {
+        let mut servers: Vec<_> = self.served.iter().map(|(server, _)| *server).collect();
+        servers.sort_unstable();
+        servers.dedup();
+        servers
+    }
 }
 
 struct Planned {
@@ -144,7 +155,7 @@ impl Plan {
     fn add(&mut self, index: usize, draft: &Draft<'_>, port: u16, mistakes: &mut Mistakes) {
         let bound = draft.bound(mistakes);
         let mut zones = Vec::new();
-        let mut servers = Vec::new();
+        let mut served = Vec::new();
         for key in &draft.block.keys {
             if !matches!(key.scheme, Scheme::Dns | Scheme::Unix) {
                 let scheme = format!("{}://", key.scheme.name());
@@ -167,13 +178,13 @@ impl Plan {
                     continue;
                 }
                 for address in self.claim(key, text, port, bound.as_deref(), mistakes) {
-                    servers.push(self.server(address, zone, index));
+                    served.push(self.server(address, zone, index));
                 }
             }
         }
-        servers.sort_unstable();
-        servers.dedup();
-        self.blocks.push((zones, servers));
+        served.sort_unstable();
+        served.dedup();
+        self.blocks.push(PlannedBlock { zones, served });
     }
 
     /// The addresses on which the zone is free to be served.
@@ -208,8 +219,8 @@ impl Plan {
         free
     }
 
-    /// The number of the server at `address`, which now serves the zone too.
-    fn server(&mut self, address: SocketAddr, zone: NameBuf, block: usize) -> u16 {
+    /// The number of the server at `address`, which now serves the zone too, and that of the zone.
+    fn server(&mut self, address: SocketAddr, zone: NameBuf, block: usize) -> (u16, u16) {
         let known = self.servers.iter().position(|server| server.address == address);
         let number = known.unwrap_or_else(|| {
             let name = if address.ip().is_unspecified() {
@@ -222,8 +233,8 @@ impl Plan {
         });
         self.servers[number].zones.push((zone, block));
         let next = self.zones.len() as u16;
-        self.zones.entry(zone).or_insert(next);
-        number as u16
+        let zone = *self.zones.entry(zone).or_insert(next);
+        (number as u16, zone)
     }
 
     /// The zones in text, by number.
@@ -239,6 +250,7 @@ impl Plan {
         parts: &Parts,
         surroundings: &Surroundings<'_>,
     ) -> Vec<Server> {
+        let panics = &surroundings.process.panics;
         let servers = self.servers.into_iter().enumerate();
         servers
             .map(|(number, planned)| {
@@ -251,8 +263,7 @@ impl Plan {
                     chain: chains[*block].clone(),
                 });
                 let blocks = blocks.collect();
-                let router =
-                    Router::new(number as u16, planned.name, blocks, surroundings.panics.clone());
+                let router = Router::new(number as u16, planned.name, blocks, panics.clone());
                 Server {
                     address: planned.address,
                     zones: planned.zones.iter().map(|(zone, _)| zone.to_string()).collect(),
@@ -280,13 +291,14 @@ impl Builder<'_> {
         plan: &Plan,
         mistakes: &mut Mistakes,
     ) -> Arc<Chain> {
-        let (zones, servers) = &plan.blocks[index];
+        let planned = &plan.blocks[index];
+        let servers = planned.servers();
         let is_bound = draft.configs.iter().any(|(_, config)| config.is::<bind::Config>());
         let site = Site {
             index,
             is_bound,
-            zones: zones.clone(),
-            servers: servers.clone(),
+            zones: planned.zones.clone(),
+            served: planned.served.clone(),
             server_names: self.server_names.clone(),
             zone_names: self.zone_names.clone(),
             directives: draft.configs.iter().map(|(entry, _)| entry.name).collect(),
@@ -294,7 +306,10 @@ impl Builder<'_> {
                 .iter()
                 .map(|number| reachable(plan.servers[usize::from(*number)].address))
                 .collect(),
+            servers,
         };
+        let whole = Arc::new(OnceLock::new());
+        let mut describers = Vec::new();
         let mut root = PathBuf::new();
         let mut links = Vec::new();
         for (entry, config) in draft.configs {
@@ -304,6 +319,8 @@ impl Builder<'_> {
                 root: &mut root,
                 previous: self.surroundings.previous,
                 parts: &mut self.parts,
+                describers: &mut describers,
+                whole: &whole,
             };
             match (entry.build)(config, &mut env) {
                 Ok(Some(plugin)) => {
@@ -315,6 +332,8 @@ impl Builder<'_> {
                 Err(wrong) => mistakes.append(wrong),
             }
         }
+        let plugins = links.iter().map(|link| link.name).collect();
+        let _ = whole.set(Whole { plugins, describers }); // nobody else sets it
         Arc::new(Chain::new(links))
     }
 }

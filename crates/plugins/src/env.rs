@@ -9,9 +9,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use wire::NameBuf;
 
 /// What outlives every configuration.
@@ -25,6 +27,31 @@ pub struct Process {
     pub lines: Arc<Lines>,
     /// The version that `chaos` and the metrics tell.
     pub version: &'static str,
+    /// Counts panics of plugins.
+    pub panics: Arc<AtomicU64>,
+    /// Ends the process.
+    pub fatal: Arc<Fatal>,
+}
+
+/// How a plugin ends the process, for what must not go on (`loop`).
+///
+/// The plugin logs why; the process ends with exit code 1 once the log is written, without waiting
+/// for anything else.
+#[derive(Default)]
+pub struct Fatal {
+    raised: Notify,
+}
+
+impl Fatal {
+    /// Ends the process soon.
+    pub fn raise(&self) {
+        self.raised.notify_one();
+    }
+
+    /// Waits until the process has to end; for the one who ends it.
+    pub async fn raised(&self) {
+        self.raised.notified().await;
+    }
 }
 
 /// The server block that a plugin belongs to.
@@ -36,6 +63,9 @@ pub struct Site {
     pub zones: Vec<NameBuf>,
     /// The listeners that it serves, as [`Exchange::server`] numbers them.
     pub servers: Vec<u16>,
+    /// Which zone it serves by which listener, as [`Exchange::server`] and [`Exchange::zone`]
+    /// number them.
+    pub served: Vec<(u16, u16)>,
     /// The names of all listeners of the configuration (`dns://:53`), by that number.
     pub server_names: Arc<[Arc<str>]>,
     /// The zones of all blocks, as [`Exchange::zone`] numbers them, in text without escapes.
@@ -61,6 +91,16 @@ pub struct Env<'a> {
     pub(crate) root: &'a mut PathBuf,
     pub(crate) previous: &'a Kept,
     pub(crate) parts: &'a mut Parts,
+    pub(crate) describers: &'a mut Vec<Arc<dyn Describe>>,
+    pub(crate) whole: &'a Arc<OnceLock<Whole>>,
+}
+
+/// What a server block is made of, once all of it is built.
+pub struct Whole {
+    /// The plugins that questions pass, in this order.
+    pub plugins: Vec<&'static str>,
+    /// Those of them that offer labels.
+    pub describers: Vec<Arc<dyn Describe>>,
 }
 
 /// What the plugins of a configuration have asked for while they were built.
@@ -85,7 +125,6 @@ pub struct Parts {
     /// Warnings for the log.
     pub warnings: Vec<String>,
     pub(crate) readiness: Arc<Readiness>,
-    pub(crate) describers: Vec<(usize, Arc<dyn Describe>)>,
     /// Blocks whose listeners let all classes in.
     pub(crate) all_classes: Vec<usize>,
     /// Amenders for questions that no block serves, with the blocks that want them.
@@ -209,10 +248,17 @@ impl Env<'_> {
 
     /// Lets `metadata` of this block ask `describer` for labels.
     pub fn offer_labels(&mut self, describer: Arc<dyn Describe>) {
-        self.parts.describers.push((self.site.index, describer));
+        self.describers.push(describer);
     }
 
-    /// Calls `response` of `plugin` for the questions at this block's listeners that no block serves.
+    /// What this block is made of: known when all its plugins are built, and so before the first
+    /// question.
+    pub fn whole(&self) -> Arc<OnceLock<Whole>> {
+        self.whole.clone()
+    }
+
+    /// Calls `response` of `plugin`, and tells its observer, for the questions at this block's
+    /// listeners that no block serves.
     pub fn amend_refused(&mut self, name: &'static str, plugin: Arc<dyn Plugin>) {
         self.parts.outside.push((self.site.index, name, plugin));
     }
@@ -315,8 +361,8 @@ impl HttpAnswer {
 pub enum IfTaken {
     /// It cannot serve (`health`).
     Fail,
-    /// It serves without, and says so (`prometheus`, `ready`).
-    Warn,
+    /// It serves without, and says so, beginning with these words (`prometheus`, `ready`).
+    Warn(&'static str),
 }
 
 /// Tasks that end with their owner.

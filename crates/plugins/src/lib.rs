@@ -15,29 +15,37 @@ mod authority;
 mod auto;
 mod bind;
 mod debug;
+mod dice;
 pub mod directive;
 pub mod env;
+mod errors;
 mod file;
+mod go_duration;
 mod go_regex;
 mod health;
 mod hosts;
 pub mod kept;
 mod kubernetes;
 pub mod lines;
+mod loadbalance;
+mod log;
 pub mod metrics;
 pub mod order;
+mod prometheus;
 mod ready;
 mod reload;
+mod reply_kind;
 mod root;
 pub mod stamp;
+#[cfg(test)]
+mod testing;
 mod whoami;
 mod zones;
+
+pub use go_duration::go_duration;
 
 /// The version of this server.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The version of CoreDNS whose place it takes.
 pub const COREDNS_VERSION: &str = "1.14.7";
-
-/// A duration as Go prints it, which is how CoreDNS's log has it: `5s`, `1m30s`.
-pub use corefile::kind::shown_duration as go_duration;

@@ -12,9 +12,15 @@ pub const ORDER: &[Entry] = &[
     entry::<crate::debug::Debug>(),
     entry::<crate::ready::Ready>(),
     entry::<crate::health::Health>(),
+    entry::<crate::prometheus::Prometheus>(),
+    entry::<crate::errors::Errors>(),
+    entry::<crate::log::Log>(),
+    entry::<crate::loadbalance::LoadBalance>(),
     entry::<crate::hosts::Hosts>(),
     entry::<crate::kubernetes::Kubernetes>(),
     entry::<crate::file::File>(),
     entry::<crate::auto::Auto>(),
     entry::<crate::whoami::Whoami>(),
+    #[cfg(test)]
+    entry::<crate::testing::canned::Canned>(),
 ];

@@ -13,7 +13,7 @@ use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use wire::{Class, Encoder, Flags, NameBuf, RecordType};
@@ -24,8 +24,6 @@ pub(crate) const GRACE: Duration = Duration::from_secs(5);
 /// What every configuration of this process shares.
 pub(crate) struct Engine {
     pub process: Process,
-    /// Counts panics of plugins.
-    pub panics: Arc<AtomicU64>,
     /// Whether debug lines are logged, and a panic ends the process.
     pub debug: Arc<AtomicBool>,
     pub runtime: Handle,
@@ -82,7 +80,6 @@ impl Engine {
         let workers = u16::try_from(process.metrics.workers()).unwrap_or(u16::MAX);
         Self {
             process,
-            panics: Arc::default(),
             debug,
             lane: Arc::new(SlowLane::new(runtime.clone(), LaneSettings::default())),
             runtime,
@@ -100,12 +97,7 @@ impl Engine {
     pub(crate) fn build(&self, source: &Source) -> io::Result<Built> {
         let nothing = Kept::default();
         let previous = self.current.as_ref().map_or(&nothing, |parts| &parts.kept);
-        let surroundings = Surroundings {
-            process: &self.process,
-            panics: &self.panics,
-            port: self.port,
-            previous,
-        };
+        let surroundings = Surroundings { process: &self.process, port: self.port, previous };
         source.build(|parsed| assemble(&parsed.blocks, &parsed.sources, &surroundings))
     }
 

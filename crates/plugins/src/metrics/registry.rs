@@ -80,12 +80,16 @@ impl Registry {
         })
     }
 
-    /// Lets `collector` show its samples at each scrape, for as long as somebody holds it.
+    /// Lets `collector` show its samples at each scrape, for as long as somebody holds it; once,
+    /// however often it is handed in.
     pub fn collect(&self, collector: &Arc<impl Collect + 'static>) {
         let mut collectors = lock(&self.collectors);
         collectors.retain(|held| held.strong_count() > 0);
-        let collector: Arc<dyn Collect> = collector.clone();
-        collectors.push(Arc::downgrade(&collector));
+        let address = Arc::as_ptr(collector).cast::<()>();
+        if collectors.iter().all(|held| held.as_ptr().cast::<()>() != address) {
+            let collector: Arc<dyn Collect> = collector.clone();
+            collectors.push(Arc::downgrade(&collector));
+        }
     }
 
     /// All samples, as Prometheus reads them.

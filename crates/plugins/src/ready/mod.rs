@@ -71,7 +71,7 @@ impl Directive for Ready {
             address: config.address,
             path: "/ready",
             answer: Arc::new(move || probe.answer()),
-            if_taken: IfTaken::Warn,
+            if_taken: IfTaken::Warn("Failed to start readiness handler"),
         });
         Ok(None)
     }

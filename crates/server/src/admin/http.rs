@@ -43,21 +43,24 @@ pub(crate) struct Prepared {
     wanted: BTreeMap<SocketAddr, Paths>,
     bound: Vec<(SocketAddr, TcpListener)>,
     /// What could not be bound, but is not worth failing for.
-    pub warnings: Vec<HttpError>,
+    pub warnings: Vec<String>,
 }
 
 /// An address that cannot be served.
 #[derive(Debug)]
 pub(crate) struct HttpError {
-    endpoint: &'static str,
     address: String,
     error: io::Error,
 }
 
 impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { endpoint, address, error } = self;
-        write!(f, "cannot serve {endpoint} on {address}: {error}")
+        let Self { address, error } = self;
+        if error.kind() == io::ErrorKind::AddrInUse {
+            // CoreDNS's words: people search for them.
+            return write!(f, "listen tcp {address}: bind: address already in use");
+        }
+        write!(f, "listen tcp {address}: {error}")
     }
 }
 
@@ -74,11 +77,11 @@ impl Http {
                 }
                 Err(error) => {
                     let address = endpoint.address.clone();
-                    let error = HttpError { endpoint: endpoint.path, address, error };
-                    if endpoint.if_taken == IfTaken::Fail {
-                        return Err(error);
+                    let error = HttpError { address, error };
+                    match endpoint.if_taken {
+                        IfTaken::Fail => return Err(error),
+                        IfTaken::Warn(words) => prepared.warnings.push(format!("{words}: {error}")),
                     }
-                    prepared.warnings.push(error);
                 }
             }
         }

@@ -7,7 +7,7 @@ use crate::log::Log;
 use crate::reload::{Outcome, Reloader, Trigger};
 use crate::settings::flags::{Flags, USAGE};
 use crate::settings::source::{Built, Source};
-use plugins::env::Process;
+use plugins::env::{Fatal, Process};
 use plugins::lines::Lines;
 use plugins::metrics::Registry;
 use plugins::{COREDNS_VERSION, VERSION};
@@ -82,6 +82,8 @@ pub(crate) fn new_engine(
         metrics: Arc::new(Registry::new(2 * cores())),
         lines,
         version: VERSION,
+        panics: Arc::default(),
+        fatal: Arc::default(),
     };
     Engine::new(process, debug, runtime.clone(), cores(), port)
 }
@@ -92,7 +94,7 @@ fn cores() -> usize {
 }
 
 async fn serve_until_stopped(engine: &mut Engine, source: Source, flags: &Flags) -> ExitCode {
-    let mut signals = match Signals::new() {
+    let mut signals = match Signals::new(engine.process.fatal.clone()) {
         Ok(signals) => signals,
         Err(error) => return fail(&format!("signals: {error}")),
     };
@@ -153,6 +155,7 @@ async fn run_until_signal(
 
 async fn stop_serving(engine: &mut Engine, stop: Stop, signals: &mut Signals) -> ExitCode {
     match stop {
+        Stop::Fatal => return ExitCode::FAILURE,
         Stop::Quit => {
             tracing::info!(target: "rutter", "SIGQUIT: Quitting process immediately");
             return ExitCode::SUCCESS;
@@ -193,8 +196,8 @@ async fn stop_serving(engine: &mut Engine, stop: Stop, signals: &mut Signals) ->
     }
 }
 
-fn stopped_early(_: Stop) -> ExitCode {
-    ExitCode::SUCCESS
+fn stopped_early(stop: Stop) -> ExitCode {
+    if stop == Stop::Fatal { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 /// How the process is told to end.
@@ -203,9 +206,11 @@ enum Stop {
     Terminate,
     Interrupt,
     Quit,
+    /// By a plugin, which has logged why.
+    Fatal,
 }
 
-/// What a signal says.
+/// What a signal says, or a plugin.
 enum Told {
     Stop(Stop),
     Reload(&'static str),
@@ -218,10 +223,11 @@ struct Signals {
     user1: tokio::signal::unix::Signal,
     user2: tokio::signal::unix::Signal,
     hangup: tokio::signal::unix::Signal,
+    fatal: Arc<Fatal>,
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    fn new(fatal: Arc<Fatal>) -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -229,6 +235,7 @@ impl Signals {
             user1: signal(SignalKind::user_defined1())?,
             user2: signal(SignalKind::user_defined2())?,
             hangup: signal(SignalKind::hangup())?,
+            fatal,
         })
     }
 
@@ -238,6 +245,7 @@ impl Signals {
                 _ = self.terminate.recv() => return Told::Stop(Stop::Terminate),
                 _ = self.interrupt.recv() => return Told::Stop(Stop::Interrupt),
                 _ = self.quit.recv() => return Told::Stop(Stop::Quit),
+                () = self.fatal.raised() => return Told::Stop(Stop::Fatal),
                 _ = self.user1.recv() => return Told::Reload("SIGUSR1"),
                 _ = self.hangup.recv() => return Told::Reload("SIGHUP"),
                 _ = self.user2.recv() => tracing::warn!(
