@@ -4,7 +4,9 @@
 //! ends. What was good last is kept for as long as nothing better comes: no answer, an error, or
 //! an empty answer takes no server away.
 
-use crate::{Failure, Host, Policy, Query, Settings, Target, Transport, TransportRule, Upstreams};
+use crate::{
+    Failure, Host, LOG, Policy, Query, Settings, Target, Transport, TransportRule, Upstreams,
+};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Weak;
@@ -131,7 +133,7 @@ impl Located {
                     *due = Instant::now() + found.fresh_for;
                 }
                 Err(unresolved) => {
-                    tracing::warn!("{unresolved}; its last addresses stay in use");
+                    tracing::warn!(target: LOG, "{unresolved}; its last addresses stay in use");
                     *due = Instant::now() + RETRY;
                 }
             }

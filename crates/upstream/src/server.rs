@@ -9,7 +9,7 @@ use crate::task::{Task, lock};
 use crate::tcp::TcpDial;
 use crate::udp::UdpDial;
 use crate::{
-    Cause, Failure, HealthCheck, Link, Query, ServerStats, Settings, Transport, TransportRule,
+    Cause, Failure, HealthCheck, LOG, Link, Query, ServerStats, Settings, Transport, TransportRule,
 };
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, Weak};
@@ -172,13 +172,13 @@ impl Server {
     fn note_silence(&self, failure: &Failure) {
         self.counters.count_healthcheck_failure();
         if self.health.probe_failed() == Change::WentDown {
-            tracing::warn!("upstream {} is down: {failure}", self.address);
+            tracing::warn!(target: LOG, "upstream {} is down: {failure}", self.address);
         }
     }
 
     fn note_answer(&self, change: Change) {
         if change == Change::CameBack {
-            tracing::info!("upstream {} answers again", self.address);
+            tracing::info!(target: LOG, "upstream {} answers again", self.address);
         }
     }
 
