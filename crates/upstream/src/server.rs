@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
-use wire::{Class, Flags, Message, RecordType};
+use wire::{Class, Flags, Message, Opcode, RecordType};
 
 /// How long a probe may take, as in CoreDNS.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -138,6 +138,7 @@ impl Server {
             name: domain.as_name(),
             rtype: RecordType::NS,
             class: Class::IN,
+            opcode: Opcode::QUERY,
             flags,
             edns: None,
             over: Transport::Udp,
