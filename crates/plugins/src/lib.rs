@@ -15,6 +15,7 @@ mod bind;
 mod debug;
 pub mod directive;
 pub mod env;
+mod forward;
 mod health;
 mod hosts;
 pub mod kept;

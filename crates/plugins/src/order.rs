@@ -13,5 +13,6 @@ pub const ORDER: &[Entry] = &[
     entry::<crate::ready::Ready>(),
     entry::<crate::health::Health>(),
     entry::<crate::hosts::Hosts>(),
+    entry::<crate::forward::Forward>(),
     entry::<crate::whoami::Whoami>(),
 ];
