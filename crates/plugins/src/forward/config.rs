@@ -127,7 +127,7 @@ pub(crate) const SYNTAX: Syntax<Config> = Syntax {
             doc: "How many attempts of a question may fail; 0 for as many as 5 s allow.",
             repeats: Repeats::LastWins,
             read: |config, args| {
-                config.settings.max_connect_attempts = Some(args.one(kind::integer(..))?);
+                config.settings.max_connect_attempts = Some(args.one(kind::integer(0..))?);
                 Ok(())
             },
         },
@@ -139,7 +139,7 @@ pub(crate) const SYNTAX: Syntax<Config> = Syntax {
                   alone, and probes none.",
             repeats: Repeats::LastWins,
             read: |config, args| {
-                config.settings.max_fails = args.one(kind::integer(..))?;
+                config.settings.max_fails = args.one(kind::integer(0..))?;
                 Ok(())
             },
         },
@@ -204,7 +204,7 @@ pub(crate) const SYNTAX: Syntax<Config> = Syntax {
             doc: "Refuses more questions at once than COUNT; 0 for no limit.",
             repeats: Repeats::LastWins,
             read: |config, args| {
-                let limit: u32 = args.one(kind::integer(..))?;
+                let limit: u32 = args.one(kind::integer(0..))?;
                 config.settings.max_concurrent = NonZeroUsize::new(limit as usize);
                 Ok(())
             },
@@ -240,7 +240,7 @@ pub(crate) const SYNTAX: Syntax<Config> = Syntax {
                   no limit.",
             repeats: Repeats::LastWins,
             read: |config, args| {
-                config.settings.max_idle_conns = NonZeroU32::new(args.one(kind::integer(..))?);
+                config.settings.max_idle_conns = NonZeroU32::new(args.one(kind::integer(0..))?);
                 Ok(())
             },
         },
@@ -429,5 +429,183 @@ impl Kind for Failover {
             Ok(rcode) => Ok(rcode),
             Err(_) => Err(Wrong::must_be(AN_RCODE)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<(Vec<Config>, Vec<String>), Vec<String>> {
+        let parsed = corefile::parse("Corefile", text.as_bytes(), &());
+        let messages =
+            |mistakes: &Mistakes| mistakes.iter().map(|mistake| mistake.message.clone()).collect();
+        match Config::read(&parsed.blocks[0].block("forward").unwrap()) {
+            Ok(Accepted { config, warnings }) => Ok((config, messages(&warnings))),
+            Err(mistakes) => Err(messages(&mistakes)),
+        }
+    }
+
+    /// The line `forward . 192.0.2.1` with this property.
+    fn with(property: &str) -> Result<Config, String> {
+        let text = format!("example.org {{\n forward . 192.0.2.1 {{\n {property}\n }}\n}}");
+        read(&text).map(|(mut lines, _)| lines.remove(0)).map_err(|mut wrong| wrong.remove(0))
+    }
+
+    fn settings(property: &str) -> Settings {
+        with(property).unwrap().settings
+    }
+
+    #[test]
+    fn the_table_has_no_faults() {
+        assert_eq!(SYNTAX.faults(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn nothing_but_from_and_to_means_the_defaults() {
+        let config = with("").unwrap();
+        assert_eq!(config.settings, Settings::default());
+        assert_eq!(config.to, [To::Server("192.0.2.1:53".parse().unwrap())]);
+        assert!(config.from.as_name().is_root() && config.except.is_empty());
+        assert!(config.next.rcodes.is_empty() && !config.next.no_data);
+    }
+
+    #[test]
+    fn every_property() {
+        let seconds = Duration::from_secs;
+        assert_eq!(settings("policy round_robin").policy, Policy::RoundRobin);
+        assert_eq!(settings("expire 0").expire, Duration::ZERO);
+        assert_eq!(settings("max_age 1m").max_age, Some(seconds(60)));
+        assert_eq!(settings("max_age 0s").max_age, None);
+        assert_eq!(settings("max_idle_conns 0").max_idle_conns, None);
+        assert_eq!(settings("max_idle_conns 3").max_idle_conns, NonZeroU32::new(3));
+        assert_eq!(settings("read_timeout 1.5s").read_timeout, Duration::from_millis(1500));
+        assert_eq!(settings("max_fails 0").max_fails, 0);
+        assert_eq!(settings("max_connect_attempts 0").max_connect_attempts, Some(0));
+        assert_eq!(settings("max_concurrent 0").max_concurrent, None);
+        assert_eq!(settings("max_concurrent 1000").max_concurrent, NonZeroUsize::new(1000));
+        let both = "force_tcp\n prefer_udp";
+        assert_eq!(settings(both).transport, TransportRule::ForceTcp);
+        assert_eq!(settings("prefer_udp\n force_tcp").transport, TransportRule::ForceTcp);
+        assert_eq!(settings("prefer_udp").transport, TransportRule::PreferUdp);
+        let all_down = "failfast_all_unhealthy_upstreams";
+        assert!(settings(all_down).failfast_all_unhealthy_upstreams);
+        let failover = settings("failover SERVFAIL refused\n failover NXDOMAIN").failover;
+        assert_eq!(failover, [Rcode::SERVFAIL, Rcode::REFUSED, Rcode::NXDOMAIN]);
+        assert_eq!(settings("source_address 10.0.0.1").source_address, "10.0.0.1".parse().ok());
+        let config = with("except b.test 10.0.0.0/8\n except c.test").unwrap();
+        assert_eq!(config.except, ["b.test.", "10.in-addr.arpa.", "c.test."]);
+        let config = with("next nxdomain\n next SERVFAIL\n next_on_nodata").unwrap();
+        assert_eq!(config.next.rcodes, [Rcode::NXDOMAIN, Rcode::SERVFAIL]);
+        assert!(config.next.no_data);
+        let resolvers = with("resolver 10.0.0.1 ::1\n resolver [::1]:54").unwrap().resolvers;
+        assert_eq!(resolvers.len(), 3);
+        assert_eq!(resolvers[2].to_string(), "[::1]:54");
+        let check = |property| settings(property).health_check;
+        let probes = HealthCheck { interval: seconds(1), ..HealthCheck::default() };
+        assert_eq!(check("health_check 1s"), probes);
+        let domain = "a.test".parse().unwrap();
+        let probes = HealthCheck { domain, recursion_desired: false, ..probes };
+        assert_eq!(check("health_check 1s no_rec domain a.test"), probes);
+        assert_eq!(check("health_check 1s domain a.test. no_rec"), probes);
+    }
+
+    #[test]
+    fn what_a_property_must_be_is_said() {
+        for (property, message) in [
+            ("except", "`except` lacks ZONES"),
+            ("next", "`next` lacks RCODES"),
+            ("next 3", "`next` must be a response code such as `NXDOMAIN`"),
+            ("failover NOERROR", "`failover` must be a code other than NOERROR"),
+            ("failover FOO", "`failover` must be a response code such as `NXDOMAIN`"),
+            ("force_tcp yes", "`force_tcp` takes no arguments"),
+            ("next_on_nodata x", "`next_on_nodata` takes no arguments"),
+            ("policy first", "`policy` must be `random`, `round_robin` or `sequential`"),
+            ("read_timeout 0s", "`read_timeout` must be more than 0s"),
+            ("expire 5", "`expire` must be a duration with a unit at least 0s"),
+            ("expire -1s", "`expire` must be at least 0s"),
+            ("max_age 5s", "`max_age` (5s) is less than `expire` (10s)"),
+            ("max_concurrent -1", "`max_concurrent` must be at least 0"),
+            ("max_fails", "`max_fails` lacks COUNT"),
+            ("health_check", "`health_check` lacks DURATION"),
+            ("health_check 1s domain a..b", "domain of `health_check` must be a domain name"),
+            ("health_check 1s foo", "`health_check` has too many arguments"),
+            ("resolver", "`resolver` lacks ADDRESSES"),
+            ("resolver foo", "`resolver` must be an IP address, perhaps with a port"),
+            ("source_address foo", "`source_address` must be an IP address"),
+            ("tls", "`tls` is not supported yet"),
+            ("tls_servername dns.test", "`tls_servername` is not supported yet"),
+            ("doh_method PUT", "`doh_method` is not supported yet"),
+            ("spray", "`spray` is not a property of `forward`"),
+        ] {
+            assert_eq!(with(property).unwrap_err(), message, "{property}");
+        }
+    }
+
+    fn to(words: &str) -> Result<Vec<To>, String> {
+        let read = read(&format!(". {{\n forward . {words}\n}}"));
+        read.map(|(mut lines, _)| lines.remove(0).to).map_err(|mut wrong| wrong.remove(0))
+    }
+
+    #[test]
+    fn servers_files_and_names() {
+        let server = |text: &str| To::Server(text.parse().unwrap());
+        let servers = to("10.0.0.1 dns://10.0.0.1:54 [::1]:55 fe80::1%eth0 10.0.0.1:53").unwrap();
+        let expected = ["10.0.0.1:53", "10.0.0.1:54", "[::1]:55", "[fe80::1]:53"].map(server);
+        assert_eq!(servers, expected, "each once");
+        assert_eq!(to("/etc/resolv.conf").unwrap(), [To::File("/etc/resolv.conf".to_owned())]);
+        let host = |text: &str, port| Box::new(Host { name: text.parse().unwrap(), port });
+        let names = to("ns.test dns://ns.test:54").unwrap();
+        let first = To::FileOrName("ns.test".to_owned(), host("ns.test", 53));
+        assert_eq!(names, [first, To::FileOrName("ns.test:54".to_owned(), host("ns.test", 54))]);
+    }
+
+    #[test]
+    fn what_is_no_server() {
+        for (words, message) in [
+            ("", "`forward` lacks TO"),
+            ("tls://9.9.9.9", "a server for plain DNS: `tls://` is not supported yet"),
+            ("https://9.9.9.9", "a server for plain DNS: `https://` is not supported yet"),
+            ("grpc://9.9.9.9", "a server for plain DNS: `grpc://` is not supported"),
+            ("10.0.0.1:99999", "a server whose port is between 1 and 65535"),
+            ("10.0.0.256", "an address, a name or a file"),
+            ("a..b", "an address, a name or a file (a label is empty)"),
+        ] {
+            let message = match words {
+                "" => message.to_owned(),
+                _ => format!("TO of `forward` must be {message}"),
+            };
+            assert_eq!(to(words).unwrap_err(), message, "{words}");
+        }
+        let many: String = (1..=16).map(|last| format!(" 10.0.0.{last}")).collect();
+        assert_eq!(to(&many).unwrap_err(), "16 servers are more than 15");
+        assert_eq!(to(&many[..many.len() - 10]).unwrap().len(), 15);
+    }
+
+    #[test]
+    fn lines_stay_apart_and_in_their_order() {
+        let text =
+            "example.org {\n forward a.test 10.0.0.1 {\n max_fails 1\n }\n forward . 10.0.0.2\n}";
+        let (lines, warnings) = read(text).unwrap();
+        assert_eq!((lines.len(), warnings.len()), (2, 0));
+        assert_eq!(lines[0].from.to_string(), "a.test.");
+        assert_eq!([lines[0].settings.max_fails, lines[1].settings.max_fails], [1, 2]);
+        assert_ne!(lines[0].at, lines[1].at);
+    }
+
+    #[test]
+    fn of_a_network_the_first_zone_is_taken_with_a_warning() {
+        let (lines, warnings) = read(". {\n forward 10.0.0.0/22 10.0.0.1\n}").unwrap();
+        assert_eq!(lines[0].from.to_string(), "0.0.10.in-addr.arpa.");
+        assert_eq!(warnings, ["`10.0.0.0/22` is 4 zones"]);
+        let (lines, warnings) = read(". {\n forward dns://B.Test:53 10.0.0.1\n}").unwrap();
+        assert_eq!((lines[0].from.to_string(), warnings.len()), ("b.test.".to_owned(), 0));
+        assert_eq!(read(". {\n forward a..b 10.0.0.1\n}").unwrap_err().len(), 1);
+    }
+
+    #[test]
+    fn a_source_address_of_the_wrong_family_is_noticed() {
+        let text = ". {\n forward . 10.0.0.1 ::1 {\n source_address ::2\n }\n}";
+        assert_eq!(read(text).unwrap().1, ["10.0.0.1 cannot be asked from ::2"]);
     }
 }

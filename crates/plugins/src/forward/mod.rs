@@ -8,6 +8,8 @@ mod config;
 mod metrics;
 mod routes;
 mod servers;
+#[cfg(test)]
+mod tests;
 
 use crate::directive::{Built, Directive};
 use crate::env::Env;
