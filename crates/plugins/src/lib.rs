@@ -20,6 +20,7 @@ pub mod directive;
 pub mod env;
 mod errors;
 mod file;
+mod forward;
 mod go_duration;
 mod go_regex;
 mod health;

@@ -20,6 +20,7 @@ pub const ORDER: &[Entry] = &[
     entry::<crate::kubernetes::Kubernetes>(),
     entry::<crate::file::File>(),
     entry::<crate::auto::Auto>(),
+    entry::<crate::forward::Forward>(),
     entry::<crate::whoami::Whoami>(),
     #[cfg(test)]
     entry::<crate::testing::canned::Canned>(),

@@ -21,11 +21,6 @@ pub enum Failure {
         /// The setting.
         limit: usize,
     },
-    /// The caller's deadline came first.
-    Deadline {
-        /// How long the caller waited.
-        after: Duration,
-    },
     /// The last server that was tried did not answer.
     Upstream {
         /// The way on which it was tried.
@@ -148,7 +143,6 @@ impl fmt::Display for Failure {
             Self::TooManyConcurrent { limit } => {
                 write!(f, "concurrent queries exceeded maximum {limit}")
             }
-            Self::Deadline { after } => write!(f, "no answer within {after:.1?}: i/o timeout"),
             Self::Upstream { link, cause } => link.write(cause, f),
         }
     }

@@ -48,3 +48,6 @@ pub use settings::{HealthCheck, Policy, Settings, TransportRule};
 pub use stats::{BUCKET_LIMITS, ConnectionUse, Histogram, ServerStats, Stats};
 pub use target::{BadTarget, Host, Target};
 pub use upstreams::Upstreams;
+
+/// The target of log events: operators know what happens here by the name of the directive.
+const LOG: &str = "plugin/forward";

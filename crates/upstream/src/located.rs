@@ -1,19 +1,18 @@
 //! Where servers are that are known by name, now and later.
 //!
-//! CoreDNS looks such names up once, when it starts. Here they are looked up again when their TTL
-//! ends. What was good last is kept for as long as nothing better comes: no answer, an error, or
-//! an empty answer takes no server away.
+//! CoreDNS looks such names up once, when it starts, and does not start without an answer. Here they
+//! are looked up again when their TTL ends, and what was good last is kept for as long as nothing
+//! better comes: no answer, an error, or an empty answer takes no server away.
 
-use crate::{Failure, Host, Policy, Query, Settings, Target, Transport, TransportRule, Upstreams};
+use crate::{
+    Failure, Host, LOG, Policy, Query, Settings, Target, Transport, TransportRule, Upstreams,
+};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Weak;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until};
-use wire::{Class, Flags, Message, NameBuf, Rcode, RecordType};
+use tokio::time::Instant;
+use wire::{Class, Flags, Message, NameBuf, Opcode, Rcode, RecordType};
 
-/// How long a look-up of one type may take.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 /// The next look-up is not before this, whatever the TTL says,
 const REFRESH_MIN: Duration = Duration::from_secs(5);
 /// and not after this.
@@ -22,7 +21,7 @@ const REFRESH_MAX: Duration = Duration::from_secs(3600);
 const RETRY: Duration = Duration::from_secs(10);
 
 /// The targets of a configuration line, with the addresses of those that are names.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Located {
     places: Vec<Place>,
 }
@@ -30,7 +29,12 @@ pub struct Located {
 #[derive(Clone, Debug)]
 enum Place {
     Fixed(SocketAddr),
-    Named { host: Box<Host>, addresses: Vec<IpAddr>, due: Instant },
+    /// The addresses that were found last; none before the first look-up.
+    Named {
+        host: Box<Host>,
+        addresses: Vec<IpAddr>,
+        due: Instant,
+    },
 }
 
 /// A name has no addresses.
@@ -62,24 +66,27 @@ impl Settings {
 }
 
 impl Located {
-    /// Looks up every name among `targets`; fails with the first that has no address.
-    ///
-    /// `resolvers` are best made with [`Settings::for_locating`].
-    pub async fn find(targets: Vec<Target>, resolvers: &Upstreams) -> Result<Self, Unresolved> {
-        let mut places = Vec::with_capacity(targets.len());
-        for target in targets {
-            places.push(match target {
-                Target::Address(server) => Place::Fixed(server),
-                Target::Host(host) => {
-                    let Found { addresses, fresh_for } = look_up(&host, resolvers).await?;
-                    Place::Named { host, addresses, due: Instant::now() + fresh_for }
-                }
-            });
-        }
-        Ok(Self { places })
+    /// These targets from now on. Names that were there before keep what was found; the others are
+    /// due at once.
+    pub fn set_targets(&mut self, targets: Vec<Target>) {
+        let before = std::mem::take(&mut self.places);
+        let known = |wanted: &Host| {
+            let same =
+                |place: &&Place| matches!(place, Place::Named { host, .. } if **host == *wanted);
+            before.iter().find(same).cloned()
+        };
+        let place = |target| match target {
+            Target::Address(server) => Place::Fixed(server),
+            Target::Host(host) => known(&host).unwrap_or_else(|| Place::Named {
+                host,
+                addresses: Vec::new(),
+                due: Instant::now(),
+            }),
+        };
+        self.places = targets.into_iter().map(place).collect();
     }
 
-    /// The servers, in the order of the targets.
+    /// The servers, in the order of the targets; a name without known addresses has none.
     pub fn servers(&self) -> Vec<SocketAddr> {
         let mut servers = Vec::new();
         for place in &self.places {
@@ -92,23 +99,8 @@ impl Located {
         servers
     }
 
-    /// Keeps `upstreams` up to date until it is dropped. Returns at once if no target is a name.
-    pub async fn follow(mut self, resolvers: Upstreams, upstreams: Weak<Upstreams>) {
-        while let Some(due) = self.due() {
-            sleep_until(due).await;
-            if upstreams.strong_count() == 0 {
-                return;
-            }
-            if self.refresh(&resolvers).await
-                && let Some(upstreams) = upstreams.upgrade()
-            {
-                upstreams.set_servers(self.servers());
-            }
-        }
-    }
-
-    /// When the next name is to be looked up again.
-    fn due(&self) -> Option<Instant> {
+    /// When the next name is to be looked up; never if no target is a name.
+    pub fn due(&self) -> Option<Instant> {
         let due = |place: &Place| match place {
             Place::Fixed(_) => None,
             Place::Named { due, .. } => Some(*due),
@@ -116,9 +108,11 @@ impl Located {
         self.places.iter().filter_map(due).min()
     }
 
-    /// Looks up what is due; whether an address has changed.
-    async fn refresh(&mut self, resolvers: &Upstreams) -> bool {
-        let mut changed = false;
+    /// Looks up the names that are due. One without an answer is logged, keeps its addresses, and
+    /// is due again after 10 s.
+    ///
+    /// `resolvers` are best made with [`Settings::for_locating`].
+    pub async fn refresh(&mut self, resolvers: &Upstreams) {
         for place in &mut self.places {
             let Place::Named { host, addresses, due } = place else { continue };
             if *due > Instant::now() {
@@ -126,17 +120,17 @@ impl Located {
             }
             match look_up(host, resolvers).await {
                 Ok(found) => {
-                    changed |= found.addresses != *addresses;
                     *addresses = found.addresses;
                     *due = Instant::now() + found.fresh_for;
                 }
                 Err(unresolved) => {
-                    tracing::warn!("{unresolved}; its last addresses stay in use");
+                    let kept =
+                        if addresses.is_empty() { "" } else { "; its last addresses stay in use" };
+                    tracing::warn!(target: LOG, "{unresolved}{kept}");
                     *due = Instant::now() + RETRY;
                 }
             }
         }
-        changed
     }
 }
 
@@ -149,12 +143,12 @@ async fn look_up(host: &Host, resolvers: &Upstreams) -> Result<Found, Unresolved
             name: host.name.as_name(),
             rtype,
             class: Class::IN,
+            opcode: Opcode::QUERY,
             flags: Flags::RD,
             edns: None,
             over: Transport::Udp,
         };
-        let deadline = Instant::now() + LOOKUP_TIMEOUT;
-        match resolvers.ask(query, deadline.into_std()).await {
+        match resolvers.ask(query).await {
             Ok(answered) => found.take(&answered.message),
             Err(error) => failure = Some(error),
         }

@@ -1,7 +1,7 @@
 //! A query in wire form, and whether a message answers it.
 
 use crate::{Query, Transport};
-use wire::{Encoder, Flags, HEADER_LEN, Malformed, Message};
+use wire::{Encoder, Flags, HEADER_LEN, Malformed, Message, Opcode};
 
 /// Octets of the length in front of a message on a stream (RFC 1035 §4.2.2).
 const FRAME_LEN: usize = 2;
@@ -19,10 +19,15 @@ pub(crate) struct Packet {
 impl Packet {
     pub(crate) fn new(query: &Query<'_>) -> Self {
         let mut buffer = [0; FRAME_LEN + QUERY_MAX];
-        let flags = query.flags.only(Flags::RD.with(Flags::AD).with(Flags::CD));
+        let mut sent = Flags::RD.with(Flags::AD).with(Flags::CD);
+        if query.opcode == Opcode::NOTIFY {
+            sent = sent.with(Flags::AA); // who notifies is an authority
+        }
+        let flags = query.flags.only(sent);
         let question = (query.name, query.rtype, query.class);
         let message = &mut buffer[FRAME_LEN..];
         let length = Encoder::new().query(0, flags, question, query.edns, message);
+        message[2] |= query.opcode.0 << 3;
         buffer[..FRAME_LEN].copy_from_slice(&(length as u16).to_be_bytes());
         Self { framed: buffer[..FRAME_LEN + length].into(), name_len: query.name.len() }
     }
@@ -117,9 +122,8 @@ mod tests {
     fn packet(text: &str, rtype: RecordType) -> Packet {
         let name = name(text);
         let (flags, over) = (Flags::RD, Transport::Udp);
-        let query =
-            Query { name: name.as_name(), rtype, class: Class::IN, flags, edns: None, over };
-        Packet::new(&query)
+        let (name, class, opcode) = (name.as_name(), Class::IN, Opcode::QUERY);
+        Packet::new(&Query { name, rtype, class, opcode, flags, edns: None, over })
     }
 
     fn answer_to(packet: &Packet, id: u16) -> Vec<u8> {
@@ -157,6 +161,7 @@ mod tests {
             name: name.as_name(),
             rtype: RecordType::A,
             class: Class::IN,
+            opcode: Opcode::QUERY,
             flags: Flags::RD.with(Flags::AA),
             edns: Some(&edns),
             over: Transport::Udp,
@@ -167,6 +172,10 @@ mod tests {
         assert_eq!(Packet::new(&same).key(Transport::Udp), key);
         assert_ne!(Packet::new(&query).key(Transport::Tcp), key);
         assert_ne!(Packet::new(&Query { edns: None, ..query }).key(Transport::Udp), key);
+        assert_ne!(
+            Packet::new(&Query { opcode: Opcode::NOTIFY, ..query }).key(Transport::Udp),
+            key
+        );
         assert_ne!(Packet::new(&Query { flags: Flags::CD, ..query }).key(Transport::Udp), key);
     }
 

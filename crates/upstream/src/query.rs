@@ -1,7 +1,7 @@
 //! What is asked of an upstream.
 
 use std::fmt;
-use wire::{Class, Edns, Flags, Name, RecordType, Request};
+use wire::{Class, Edns, Flags, Name, Opcode, RecordType, Request};
 
 /// A question for an upstream server.
 #[derive(Clone, Copy, Debug)]
@@ -13,7 +13,9 @@ pub struct Query<'a> {
     pub rtype: RecordType,
     /// The class asked for.
     pub class: Class,
-    /// Of these RD, AD and CD are sent.
+    /// QUERY, or NOTIFY (RFC 1996): CoreDNS passes both on.
+    pub opcode: Opcode,
+    /// Of these RD, AD and CD are sent, and AA with a NOTIFY.
     pub flags: Flags,
     /// What the OPT record shall say; without it none is sent.
     pub edns: Option<&'a Edns>,
@@ -28,6 +30,7 @@ impl<'a> Query<'a> {
             name: request.asked.as_name(),
             rtype: request.rtype,
             class: request.class,
+            opcode: request.opcode,
             flags: request.flags,
             edns: request.has_edns.then_some(&request.edns),
             over,

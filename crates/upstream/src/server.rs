@@ -9,14 +9,14 @@ use crate::task::{Task, lock};
 use crate::tcp::TcpDial;
 use crate::udp::UdpDial;
 use crate::{
-    Cause, Failure, HealthCheck, Link, Query, ServerStats, Settings, Transport, TransportRule,
+    Cause, Failure, HealthCheck, LOG, Link, Query, ServerStats, Settings, Transport, TransportRule,
 };
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
-use wire::{Class, Flags, Message, RecordType};
+use wire::{Class, Flags, Message, Opcode, RecordType};
 
 /// How long a probe may take, as in CoreDNS.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -138,6 +138,7 @@ impl Server {
             name: domain.as_name(),
             rtype: RecordType::NS,
             class: Class::IN,
+            opcode: Opcode::QUERY,
             flags,
             edns: None,
             over: Transport::Udp,
@@ -172,13 +173,13 @@ impl Server {
     fn note_silence(&self, failure: &Failure) {
         self.counters.count_healthcheck_failure();
         if self.health.probe_failed() == Change::WentDown {
-            tracing::warn!("upstream {} is down: {failure}", self.address);
+            tracing::warn!(target: LOG, "upstream {} is down: {failure}", self.address);
         }
     }
 
     fn note_answer(&self, change: Change) {
         if change == Change::CameBack {
-            tracing::info!("upstream {} answers again", self.address);
+            tracing::info!(target: LOG, "upstream {} answers again", self.address);
         }
     }
 

@@ -99,7 +99,7 @@ mod tests {
     use crate::{Query, Transport};
     use proptest::prelude::*;
     use std::collections::HashSet;
-    use wire::{Class, Flags, NameBuf, RecordType};
+    use wire::{Class, Flags, NameBuf, Opcode, RecordType};
 
     fn packet(number: u32) -> Arc<Packet> {
         let name: NameBuf = format!("q{number}.test").parse().unwrap();
@@ -107,6 +107,7 @@ mod tests {
             name: name.as_name(),
             rtype: RecordType::A,
             class: Class::IN,
+            opcode: Opcode::QUERY,
             flags: Flags::RD,
             edns: None,
             over: Transport::Udp,

@@ -201,7 +201,7 @@ impl Traffic {
 mod tests {
     use super::*;
     use crate::Query;
-    use wire::{Class, Flags, Name, RecordType};
+    use wire::{Class, Flags, Name, Opcode, RecordType};
 
     const LIMITS: Limits = Limits {
         open_max: 3,
@@ -217,6 +217,7 @@ mod tests {
             name: Name::ROOT,
             rtype: RecordType::NS,
             class: Class::IN,
+            opcode: Opcode::QUERY,
             flags: Flags::RD,
             edns: None,
             over: Transport::Udp,

@@ -11,9 +11,9 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::time::{sleep, timeout_at};
+use tokio::time::sleep;
 
 /// The most servers; more than these are not asked. A name that stands for a server may have any
 /// number of addresses.
@@ -72,19 +72,16 @@ impl Upstreams {
         Self { core, _sweeper: sweeper }
     }
 
-    /// Asks until a server answers, at the longest until `deadline`.
+    /// Asks until a server answers, for 5 s and one more attempt at the longest.
     ///
     /// Any answer is one, whatever its response code (see [`Settings::failover`]). If the same is
     /// being asked at this moment (name in any case, type, class, flags, EDNS, transport), both
     /// share one answer, whose question has the case of the first. Dropping the future gives up
-    /// whatever it holds.
-    ///
-    /// Without a deadline it ends after 5 s and one more attempt at the latest. A deadline below
-    /// [`Settings::read_timeout`] hides silent servers: who is not waited for is not probed.
+    /// whatever it holds. Giving up before [`Settings::read_timeout`] hides silent servers: who is
+    /// not waited for is not probed.
     ///
     /// Must be awaited on a tokio runtime with time.
-    pub async fn ask(&self, query: Query<'_>, deadline: Instant) -> Result<Answered, Failure> {
-        let began = tokio::time::Instant::now();
+    pub async fn ask(&self, query: Query<'_>) -> Result<Answered, Failure> {
         let _waiting = self.core.admit()?;
         let over = self.core.settings.transport.choose(query.over);
         let packet = Packet::new(&query);
@@ -92,8 +89,7 @@ impl Upstreams {
         let travel = attempts::run(self.core.clone(), packet, over);
         let (flight, joined) = self.core.flights.join(key, travel);
         self.core.coalesced.fetch_add(u64::from(joined), Ordering::Relaxed);
-        let outcome = timeout_at(deadline.into(), flight).await;
-        outcome.unwrap_or_else(|_| Err(Failure::Deadline { after: began.elapsed() }))
+        flight.await
     }
 
     /// The servers in their order.

@@ -99,6 +99,32 @@ impl<'a> Args<'a> {
         self.zones_left()
     }
 
+    /// All words that are left, at least one, as zones.
+    pub fn some_zones(&mut self) -> Result<Vec<String>, Mistake> {
+        if self.peek().is_none() {
+            return Err(self.too_few());
+        }
+        Ok(self.zones_left())
+    }
+
+    /// One word as a zone, which must be there.
+    ///
+    /// Of a network that is several zones only the first is taken, as in CoreDNS, with a warning.
+    pub fn zone(&mut self) -> Result<String, Mistake> {
+        let Some(word) = self.word() else { return Err(self.too_few()) };
+        let zones = zones_of_argument(&word.text)
+            .map_err(|why| Mistake::error(Code::BadValue, word.at, why).about(word))?;
+        let [first, others @ ..] = zones.as_slice() else { return Err(self.too_few()) };
+        if let Some(last) = others.last() {
+            let message = format!("{} is {} zones", shown(&word.text), zones.len());
+            let mistake = Mistake::warning(Code::Ignored, word.at, message).about(word);
+            let label = format!("only {} is used", shown(first));
+            let help = format!("write a line for each of its zones, {first} to {last}");
+            self.keep(mistake.label(label).help(help));
+        }
+        Ok(first.clone())
+    }
+
     /// The words behind `fallthrough`, as zones; without any, the root and so every name.
     pub fn fallthrough(&mut self) -> Vec<String> {
         if self.peek().is_none() {

@@ -1,13 +1,12 @@
 //! Servers that are known by name.
 
-use crate::support::{
-    Asked, Reaction, Server, address_records, response, rtype, skip, until, upstreams,
-};
+use crate::support::{Asked, Reaction, Server, address_records, response, rtype, skip, upstreams};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
-use upstream::{Located, Settings, Target};
+use tokio::time::Instant;
+use upstream::{Located, Settings, Target, Upstreams};
 use wire::RecordType;
 
 fn targets(texts: &[&str]) -> Vec<Target> {
@@ -30,12 +29,19 @@ fn both(asked: &Asked, addresses: &[[u8; 4]]) -> Reaction {
     Reaction::send([message])
 }
 
+/// Targets whose names have been looked up once.
+async fn located(texts: &[&str], resolvers: &Upstreams) -> Located {
+    let mut located = Located::default();
+    located.set_targets(targets(texts));
+    located.refresh(resolvers).await;
+    located
+}
+
 #[tokio::test]
 async fn names_become_addresses_in_their_place() {
     let resolver = Server::start(|asked| both(asked, &[[10, 0, 0, 2], [10, 0, 0, 1]])).await;
     let resolvers = upstreams([resolver.address], Settings::for_locating());
-    let targets = targets(&["192.0.2.1", "ns.test:54", "192.0.2.2"]);
-    let located = Located::find(targets, &resolvers).await.unwrap();
+    let located = located(&["192.0.2.1", "ns.test:54", "192.0.2.2"], &resolvers).await;
     assert_eq!(
         text(&located.servers()),
         ["192.0.2.1:53", "10.0.0.1:54", "10.0.0.2:54", "[2001:db8::1]:54", "192.0.2.2:53"]
@@ -51,19 +57,41 @@ async fn one_of_both_types_is_enough_and_the_next_resolver_helps() {
     })
     .await;
     let resolvers = upstreams([lost.address, half.address], Settings::for_locating());
-    let located = Located::find(targets(&["ns.test"]), &resolvers).await.unwrap();
+    let located = located(&["ns.test"], &resolvers).await;
     assert_eq!(text(&located.servers()), ["10.0.0.1:53"]);
 }
 
 #[tokio::test]
-async fn a_name_without_addresses_is_an_error_at_the_start() {
-    let lost = Server::start(|asked| Reaction::send([response(&asked.message, 3)])).await;
+async fn a_name_without_addresses_leaves_the_others_and_is_looked_up_again() {
+    let lost = Server::start(|asked| match &asked.message[12..15] {
+        b"\x02ns" => both(asked, &[[10, 0, 0, 1]]),
+        _ => Reaction::send([response(&asked.message, 3)]),
+    })
+    .await;
     let resolvers = upstreams([lost.address], Settings::for_locating());
-    let unresolved = Located::find(targets(&["ns.test"]), &resolvers).await.unwrap_err();
-    assert_eq!(unresolved.to_string(), "no addresses found for \"ns.test.\"");
-    drop(lost);
-    let unresolved = Located::find(targets(&["ns.test"]), &resolvers).await.unwrap_err();
-    assert!(unresolved.to_string().ends_with("read: connection refused"), "{unresolved}");
+    let began = Instant::now();
+    let mut located = located(&["lost.test", "ns.test", "192.0.2.1"], &resolvers).await;
+    let servers = ["10.0.0.1:53", "[2001:db8::1]:53", "192.0.2.1:53"];
+    assert_eq!(text(&located.servers()), servers);
+    assert!(located.due().unwrap() >= began + Duration::from_secs(5));
+    // What is not due is not looked up.
+    located.refresh(&resolvers).await;
+    assert_eq!(lost.asked_count(), 4);
+    skip(Duration::from_secs(11)).await;
+    located.refresh(&resolvers).await;
+    assert_eq!((lost.asked_count(), text(&located.servers())), (8, servers.map(Into::into).into()));
+}
+
+#[tokio::test]
+async fn names_that_stay_among_the_targets_keep_their_addresses() {
+    let resolver = Server::start(|asked| both(asked, &[[10, 0, 0, 1]])).await;
+    let resolvers = upstreams([resolver.address], Settings::for_locating());
+    let mut located = located(&["a.test", "b.test:54"], &resolvers).await;
+    located.set_targets(targets(&["192.0.2.1", "b.test:54", "a.test:54"]));
+    let servers = ["192.0.2.1:53", "10.0.0.1:54", "[2001:db8::1]:54"];
+    assert_eq!(text(&located.servers()), servers);
+    located.set_targets(targets(&["192.0.2.1"]));
+    assert_eq!(located.due(), None);
 }
 
 #[tokio::test]
@@ -76,30 +104,17 @@ async fn new_addresses_are_followed_and_the_last_good_ones_kept() {
         _ => Reaction::send([response(&asked.message, 0)]),
     })
     .await;
-    let resolvers = Settings::for_locating();
-    let resolvers = upstreams([resolver.address], resolvers);
-    let located = Located::find(targets(&["ns.test"]), &resolvers).await.unwrap();
-    let followed = upstreams(located.servers(), Settings::default());
-    let resolvers = Arc::into_inner(resolvers).unwrap();
-    let mut following = tokio::task::JoinSet::new();
-    following.spawn(located.follow(resolvers, Arc::downgrade(&followed)));
-
-    // The TTL is 1 s, but nobody is asked more often than every 5 s.
-    skip(Duration::from_secs(4)).await;
-    assert_eq!(resolver.asked().len(), 2);
-    last.store(2, Ordering::Relaxed);
-    skip(Duration::from_secs(1)).await;
-    until("the new address is known", || text(&followed.servers()) == ["10.0.0.2:53"]).await;
-    last.store(0, Ordering::Relaxed);
-    skip(Duration::from_secs(5)).await;
-    until("empty answers have come", || resolver.asked().len() == 6).await;
-    assert_eq!(text(&followed.servers()), ["10.0.0.2:53"]);
-    last.store(3, Ordering::Relaxed);
-    let mut waited = 0;
-    while text(&followed.servers()) != ["10.0.0.3:53"] {
-        waited += 1;
-        assert!(waited < 60, "the next address is not known after a minute");
-        skip(Duration::from_secs(1)).await;
-        tokio::task::yield_now().await;
+    let resolvers = upstreams([resolver.address], Settings::for_locating());
+    let mut located = located(&["ns.test"], &resolvers).await;
+    // The TTL is 1 s, but nobody is asked more often than every 5 s, and after a failure than 10 s.
+    for (answer, after, found) in [(2, 5, 2), (0, 5, 2), (3, 10, 3)] {
+        last.store(answer, Ordering::Relaxed);
+        skip(Duration::from_secs(after) / 2).await;
+        let asked = resolver.asked_count();
+        located.refresh(&resolvers).await;
+        assert_eq!(resolver.asked_count(), asked, "not before {after} s");
+        skip(Duration::from_secs(after) / 2).await;
+        located.refresh(&resolvers).await;
+        assert_eq!(text(&located.servers()), [format!("10.0.0.{found}:53")]);
     }
 }

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use upstream::{Answered, Failure, Query, Settings, Transport, Upstreams};
-use wire::{Class, Flags, NameBuf, RecordType};
+use wire::{Class, Flags, NameBuf, Opcode, RecordType};
 
 /// A question that has reached the server.
 #[derive(Clone, Debug)]
@@ -280,7 +280,15 @@ pub(crate) fn name(text: &str) -> NameBuf {
 
 pub(crate) fn query(name: &NameBuf, over: Transport) -> Query<'_> {
     let name = name.as_name();
-    Query { name, rtype: RecordType::A, class: Class::IN, flags: Flags::RD, edns: None, over }
+    Query {
+        name,
+        rtype: RecordType::A,
+        class: Class::IN,
+        opcode: Opcode::QUERY,
+        flags: Flags::RD,
+        edns: None,
+        over,
+    }
 }
 
 pub(crate) fn upstreams(
@@ -300,8 +308,7 @@ pub(crate) async fn ask(
     text: &str,
     over: Transport,
 ) -> Result<Answered, Failure> {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
-    upstreams.ask(query(&name(text), over), deadline.into_std()).await
+    upstreams.ask(query(&name(text), over)).await
 }
 
 /// Lets time pass at once.
@@ -312,6 +319,7 @@ pub(crate) async fn skip(time: Duration) {
 }
 
 /// Waits for something that another task brings about.
+#[expect(clippy::disallowed_methods, reason = "real time, also where a test has stopped tokio's")]
 pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {

@@ -4,9 +4,10 @@ use crate::support::{Reaction, Server, answer, ask, quick, until, upstreams};
 use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use upstream::{Answered, Cause, Failure, Settings, Transport, TransportRule, Upstreams};
 
 const TCP: Transport = Transport::Tcp;

@@ -1,0 +1,222 @@
+//! `forward`: asks other servers.
+//!
+//! The asking itself (which server, over what, health, failover) is the crate `upstream`. Here is
+//! what a question takes along ([`Forward::ask`]), what comes back of an answer ([`reply`]), which
+//! line takes it ([`routes`]), and where the servers come from ([`servers`]).
+
+mod config;
+mod metrics;
+mod routes;
+mod servers;
+#[cfg(test)]
+mod tests;
+
+use crate::directive::{Built, Directive};
+use crate::env::Env;
+use crate::zones::Zones;
+use chain::{Clock, Exchange, Failure, Plugin, Resolving, Rest, Step, Transport, UpstreamFailure};
+use config::{Config, Next};
+use corefile::{Accepted, Block, Code, Mistake, Mistakes};
+use metrics::Ledger;
+use routes::Routes;
+use servers::{Servers, Sources};
+use std::borrow::Cow;
+use std::sync::Arc;
+use upstream::{Answered, Cause, Query};
+use wire::{Edns, Flags, Message, OPT_EXTENDED_ERROR, OPT_NSID, Rcode};
+
+/// The directive and the plugin: all lines of a server block.
+pub(crate) struct Forward {
+    clock: Arc<dyn Clock>,
+    routes: Routes,
+    /// By the number that [`Routes`] gives them.
+    lines: Vec<Line>,
+}
+
+/// One `forward` line.
+struct Line {
+    next: Next,
+    servers: Arc<Servers>,
+}
+
+impl Directive for Forward {
+    const NAME: &'static str = "forward";
+    type Config = Vec<Config>;
+
+    fn read(block: &Block<'_>) -> Result<Accepted<Vec<Config>>, Mistakes> {
+        Config::read(block)
+    }
+
+    fn build(configs: Vec<Config>, env: &mut Env<'_>) -> Built {
+        env.serve_all_classes();
+        let ledger = Ledger::of(env);
+        let clock = env.process.clock.clone();
+        let mut forward = Self { clock, routes: Routes::default(), lines: Vec::new() };
+        let mut mistakes = Mistakes::new();
+        for config in configs {
+            match servers(&config, env) {
+                Ok(servers) => {
+                    ledger.add(&servers);
+                    forward.routes.add(&config.from, Zones::new(&config.except));
+                    forward.lines.push(Line { next: config.next, servers });
+                }
+                Err(why) => mistakes.push(Mistake::error(Code::BadValue, config.at, why)),
+            }
+        }
+        if mistakes.has_errors() { Err(mistakes) } else { Ok(Some(Box::new(forward))) }
+    }
+}
+
+/// The servers of a line: those of the configuration before, if its line was the same.
+fn servers(config: &Config, env: &mut Env<'_>) -> Result<Arc<Servers>, String> {
+    let sources = Sources::read(&config.to, &config.resolvers, env)?;
+    let Config { from, to, resolvers, settings, .. } = config;
+    // Equal lines of two blocks stay apart: `max_concurrent` is for each.
+    let block = (&env.site.zones, &env.site.addresses);
+    let key = format!("{:?}", (block, from, to, resolvers, settings));
+    let servers = env.keep(key, || Servers::new(settings.clone()));
+    if sources.have_names() {
+        env.before_serving(servers.clone().looked_up());
+    }
+    let started = servers.clone();
+    env.on_start(move |runtime| started.start(sources, runtime));
+    Ok(servers)
+}
+
+impl Plugin for Forward {
+    fn query(&self, x: &mut Exchange) -> Step {
+        match self.routes.find(x.question.name(), 0) {
+            Some(_) => Step::Wait,
+            None => Step::Next,
+        }
+    }
+
+    fn resolve<'a>(&'a self, x: &'a mut Exchange, _: Rest<'a>) -> Resolving<'a> {
+        Box::pin(self.answer(x))
+    }
+}
+
+impl Forward {
+    /// Asks the servers of the first line that takes the question, and of those that it hands
+    /// over to.
+    async fn answer(&self, x: &mut Exchange) -> Step {
+        let mut taken = self.routes.find(x.question.name(), 0);
+        while let Some(number) = taken {
+            let line = &self.lines[number];
+            let asked = line.ask(x).await;
+            x.resumed(self.clock.now());
+            label(x, &asked);
+            let message = match asked {
+                Ok(answered) => answered.message,
+                Err(why) => return x.fail(failure(&why)),
+            };
+            // CoreDNS lets the question end in SERVFAIL if there is a line behind, but none that
+            // takes it. An answer is better.
+            taken = line.hands_over(&message).then_some(number + 1);
+            taken = taken.and_then(|least| self.routes.find(x.question.name(), least));
+            if taken.is_none() {
+                reply(x, &message);
+                return Step::Done;
+            }
+        }
+        Step::Next
+    }
+}
+
+impl Line {
+    async fn ask(&self, x: &Exchange) -> Result<Answered, upstream::Failure> {
+        // A configuration that serves has been started.
+        let upstreams = self.servers.upstreams().ok_or(upstream::Failure::NoHealthyUpstream)?;
+        let request = &x.request;
+        let rewritten = x.question.name() != request.asked.as_name();
+        let edns = x.outgoing_edns().map(for_next_hop);
+        let query = Query {
+            // The client may have put randomness into the case of its name (0x20).
+            name: if rewritten { x.question.name() } else { request.asked.as_name() },
+            rtype: x.question.rtype,
+            class: x.question.class,
+            opcode: request.opcode,
+            flags: request.flags,
+            edns: edns.as_deref(),
+            over: match x.client.transport {
+                Transport::Udp => upstream::Transport::Udp,
+                Transport::Tcp => upstream::Transport::Tcp,
+            },
+        };
+        upstreams.ask(query).await
+    }
+
+    fn hands_over(&self, message: &Message) -> bool {
+        let no_data = message.rcode == Rcode::NOERROR && message.body.answer.is_empty();
+        self.next.rcodes.contains(&message.rcode) || self.next.no_data && no_data
+    }
+}
+
+/// Option codes that concern two neighbours and nobody else: COOKIE (RFC 7873), TCP-KEEPALIVE
+/// (RFC 7828), PADDING (RFC 7830).
+const BETWEEN_NEIGHBOURS: [u16; 3] = [10, 11, 12];
+
+/// The OPT record without what was meant for us.
+///
+/// RFC 6891 §6.2.6: those who forward with more intelligence than a wire "MUST consider the incoming
+/// request and any outgoing requests as separate transactions". CoreDNS passes everything on.
+fn for_next_hop(edns: &Edns) -> Cow<'_, Edns> {
+    let stays = |code| BETWEEN_NEIGHBOURS.contains(&code);
+    if !edns.options.iter().any(|(code, _)| stays(code)) {
+        return Cow::Borrowed(edns);
+    }
+    let mut edns = edns.clone();
+    edns.options.retain(|code| !stays(code));
+    Cow::Owned(edns)
+}
+
+/// The answer becomes the reply: code, flags and records as they came.
+///
+/// Of the OPT record an extended error goes on, and the name of the server to a client that asked
+/// for one.
+fn reply(x: &mut Exchange, message: &Message) {
+    x.clear_reply();
+    let given = Flags::AA.with(Flags::TC).with(Flags::RA).with(Flags::AD);
+    x.reply.flags = x.reply.flags.with(message.flags.only(given));
+    x.reply.body.copy_from(&message.body);
+    // RFC 6891 §6.1.3: codes above 15 need an OPT record to be told.
+    let told = message.rcode.0 < 16 || x.request.has_edns;
+    x.reply.rcode = if told { message.rcode } else { Rcode::SERVFAIL };
+    let asked_name = x.request.has_edns && x.request.edns.options.find(OPT_NSID).is_some();
+    for (code, data) in message.edns.iter().flat_map(|edns| edns.options.iter()) {
+        if code == OPT_EXTENDED_ERROR || code == OPT_NSID && asked_name {
+            x.reply.options.push(code, data);
+        }
+    }
+}
+
+/// Tells `log` and `rewrite` who was asked last, if they want to know.
+fn label(x: &mut Exchange, asked: &Result<Answered, upstream::Failure>) {
+    let Some(labels) = &mut x.labels else { return };
+    let server = match asked {
+        Ok(answered) => answered.by(),
+        Err(upstream::Failure::Upstream { link, .. }) => link.remote,
+        Err(_) => return,
+    };
+    labels.retain(|(name, _)| name != UPSTREAM);
+    labels.push((Cow::Borrowed(UPSTREAM), server.to_string()));
+}
+
+/// The label that CoreDNS has for it.
+const UPSTREAM: &str = "forward/upstream";
+
+fn failure(failure: &upstream::Failure) -> Failure {
+    let cause = match failure {
+        upstream::Failure::NoHealthyUpstream => UpstreamFailure::Unhealthy,
+        upstream::Failure::TooManyConcurrent { .. } => UpstreamFailure::TooMany,
+        upstream::Failure::Upstream { cause, link } => match cause {
+            Cause::TimedOut { .. } => UpstreamFailure::TimedOut,
+            Cause::AnotherQuestion => UpstreamFailure::Malformed { by: Some(link.remote) },
+            // As in CoreDNS, octets that are no message are a trouble of the network: SERVFAIL.
+            Cause::Network { .. } | Cause::Eof | Cause::Malformed(_) | Cause::Busy { .. } => {
+                UpstreamFailure::Network
+            }
+        },
+    };
+    Failure::Upstream { cause, text: failure.to_string().into() }
+}
