@@ -14,6 +14,9 @@ use wire::{Class, Encoder, Flags, Message, NameBuf, RecordType};
 /// What is asked.
 const COREFILE: &str = r"
 .:53 {
+    errors
+    prometheus
+    loadbalance
     kubernetes cluster.local in-addr.arpa ip6.arpa {
         manifests EXAMPLE/manifests
         pods insecure
@@ -23,6 +26,7 @@ const COREFILE: &str = r"
         192.0.2.1 web.hosts.test
         fallthrough
     }
+    file EXAMPLE/company.db company.com
 }
 ";
 
