@@ -10,8 +10,11 @@
 //! [`assemble::assemble`].
 #![forbid(unsafe_code)]
 
+mod acl;
+mod any;
 pub mod assemble;
 mod bind;
+mod chaos;
 mod debug;
 mod dice;
 pub mod directive;
@@ -20,11 +23,16 @@ mod errors;
 mod go_duration;
 mod go_regex;
 mod health;
+mod hostname;
 pub mod kept;
 pub mod lines;
 mod loadbalance;
+mod local;
 mod log;
+mod metadata;
 pub mod metrics;
+mod minimal;
+mod nsid;
 pub mod order;
 mod prometheus;
 mod ready;
@@ -37,6 +45,7 @@ mod whoami;
 mod zones;
 
 pub use go_duration::go_duration;
+pub(crate) use hostname::hostname;
 
 /// The version of this server.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
