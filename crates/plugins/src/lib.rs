@@ -29,6 +29,7 @@ pub mod lines;
 mod loadbalance;
 mod local;
 mod log;
+mod r#loop;
 mod metadata;
 pub mod metrics;
 mod minimal;

@@ -23,6 +23,7 @@ pub const ORDER: &[Entry] = &[
     entry::<crate::loadbalance::LoadBalance>(),
     entry::<crate::acl::Acl>(),
     entry::<crate::minimal::Minimal>(),
+    entry::<crate::r#loop::Loop>(),
     entry::<crate::whoami::Whoami>(),
     #[cfg(test)]
     entry::<crate::testing::canned::Canned>(),
