@@ -51,13 +51,10 @@ impl Bench {
             metrics: Arc::new(Registry::new(1)),
             lines: Lines::new(),
             version: "test",
+            panics: Arc::default(),
+            fatal: Arc::default(),
         };
-        let surroundings = Surroundings {
-            process: &process,
-            panics: &Arc::default(),
-            port: 53,
-            previous: &Kept::default(),
-        };
+        let surroundings = Surroundings { process: &process, port: 53, previous: &Kept::default() };
         let outcome = assemble(&parsed.blocks, &parsed.sources, &surroundings);
         let rendered = outcome.mistakes.render(&parsed.sources, false);
         let assembly = outcome.assembly.unwrap_or_else(|| panic!("{rendered}"));
