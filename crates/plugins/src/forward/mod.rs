@@ -1,7 +1,7 @@
 //! `forward`: asks other servers.
 //!
 //! The asking itself (which server, over what, health, failover) is the crate `upstream`. Here is
-//! what a question takes along ([`Forward::ask`]), what comes back of an answer ([`reply`]), which
+//! what a question takes along ([`Line::ask`]), what comes back of an answer ([`reply`]), which
 //! line takes it ([`routes`]), and where the servers come from ([`sources`]).
 
 mod config;
