@@ -23,7 +23,10 @@ pub mod metrics;
 pub mod order;
 mod ready;
 mod reload;
+mod rewrite;
 mod root;
+#[cfg(test)]
+mod testing;
 mod whoami;
 mod zones;
 

@@ -12,5 +12,6 @@ pub const ORDER: &[Entry] = &[
     entry::<crate::debug::Debug>(),
     entry::<crate::ready::Ready>(),
     entry::<crate::health::Health>(),
+    entry::<crate::rewrite::Rewrite>(),
     entry::<crate::whoami::Whoami>(),
 ];
