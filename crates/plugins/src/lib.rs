@@ -12,6 +12,7 @@
 
 pub mod assemble;
 mod bind;
+mod cache;
 mod debug;
 pub mod directive;
 pub mod env;

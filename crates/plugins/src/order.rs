@@ -13,5 +13,6 @@ pub const ORDER: &[Entry] = &[
     entry::<crate::ready::Ready>(),
     entry::<crate::health::Health>(),
     entry::<crate::rewrite::Rewrite>(),
+    entry::<crate::cache::Cache>(),
     entry::<crate::whoami::Whoami>(),
 ];

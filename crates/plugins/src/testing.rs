@@ -255,14 +255,15 @@ impl Plugin for Upstream {
         Box::pin(async move {
             let delay = self.state.lock().unwrap().delay;
             tokio::time::sleep(delay).await;
-            self.clock.advance(delay + Duration::from_nanos(1));
+            self.clock.advance(delay + Duration::from_micros(1));
             x.resumed(self.clock.now());
             self.reply(x)
         })
     }
 }
 
-fn read_reply(text: &str) -> Reply {
+/// A reply out of its text, see [`Upstream::answers`].
+pub(crate) fn read_reply(text: &str) -> Reply {
     let mut lines = text.split('\n').map(str::trim);
     let mut reply = Reply::default();
     for word in lines.next().unwrap().split(' ') {
