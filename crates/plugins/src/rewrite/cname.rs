@@ -28,7 +28,8 @@ impl CnameRule {
         let pattern = words.pattern_of(how, from, &shape(&from.text))?;
         let to = words.next(USAGE)?;
         let text = if how == Match::Regex { to.text.to_ascii_lowercase() } else { shape(&to.text) };
-        Ok(Self(words.substitution_of(pattern, to, &text)?))
+        // CoreDNS does not count the groups of these rules.
+        Ok(Self(words.substitution_of(pattern, to, &text)))
     }
 
     /// The first CNAME record of the answer that the rule is about, and its new target. A target

@@ -399,6 +399,7 @@ mod tests {
             ),
             ("name regex (.*)a {1}{2}", "uses 2 groups, and the expression has 1"),
             ("name regex (.*)a {2}", "warning: the expression has no group 2"),
+            ("cname regex (.*)a {1}{2}", "warning: the expression has no group 2"),
             ("name exact a b c", "`c` must be `answer`"),
             ("name exact a b answer", "words are missing"),
             ("name exact a b answer all", "`all` must be `auto`, `name` or `value`"),

@@ -119,7 +119,13 @@ impl<'w> Words<'w> {
         usage: &str,
     ) -> Result<Substitution, Mistake> {
         let to = self.next(usage)?;
-        self.substitution_of(pattern, to, &normalized(&to.text))
+        let text = normalized(&to.text);
+        let (asked, groups) = (groups_asked(&pattern, &text).len(), pattern.groups());
+        if asked > groups {
+            let message = format!("uses {asked} groups, and the expression has {groups}");
+            return Err(wrong(to, &message));
+        }
+        Ok(self.substitution_of(pattern, to, &text))
     }
 
     /// What `text` says to put in the place of what `pattern` finds; it was made of the word `to`.
@@ -128,16 +134,9 @@ impl<'w> Words<'w> {
         pattern: Pattern,
         to: &Word,
         text: &str,
-    ) -> Result<Substitution, Mistake> {
-        let asked = match pattern {
-            Pattern::Regex(_) => Template::groups_in(text),
-            _ => Vec::new(),
-        };
+    ) -> Substitution {
         let groups = pattern.groups();
-        if asked.len() > groups {
-            let message = format!("uses {} groups, and the expression has {groups}", asked.len());
-            return Err(wrong(to, &message));
-        }
+        let asked = groups_asked(&pattern, text);
         if let Some(group) = asked.iter().find(|group| **group > groups) {
             let message =
                 format!("the expression has no group {group}: `{{{group}}}` stays as it is");
@@ -149,8 +148,13 @@ impl<'w> Words<'w> {
             let warning = Mistake::warning(Code::BadValue, to.at, message).about(to);
             self.warnings.push(warning.label("what this rule is about is answered SERVFAIL"));
         }
-        Ok(substitution)
+        substitution
     }
+}
+
+/// The groups that `text` wants of what `pattern` finds.
+fn groups_asked(pattern: &Pattern, text: &str) -> Vec<usize> {
+    if matches!(pattern, Pattern::Regex(_)) { Template::groups_in(text) } else { Vec::new() }
 }
 
 /// A word that is not what it should be: `must be …`, `is no …`.
