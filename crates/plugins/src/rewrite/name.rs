@@ -81,7 +81,12 @@ impl NameRule {
         match &self.auto {
             Auto::Off => {}
             Auto::Back => {
-                let back = |name: Name<'_>| NameBuf::join(name.labels_above(after)?, before).ok();
+                let back = |name: Name<'_>| {
+                    let above = name.labels_above(after)?;
+                    // Every name is below the root, and hardly any because of this rule.
+                    let is_meant = above.is_empty() || !after.is_root();
+                    is_meant.then(|| NameBuf::join(above, before).ok())?
+                };
                 rename_values(body, back);
                 body.rename_owners(back);
             }
