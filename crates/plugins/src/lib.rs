@@ -10,10 +10,13 @@
 //! [`assemble::assemble`].
 #![forbid(unsafe_code)]
 
+mod acl;
+mod any;
 pub mod assemble;
 mod authority;
 mod auto;
 mod bind;
+mod chaos;
 mod debug;
 mod dice;
 pub mod directive;
@@ -24,13 +27,19 @@ mod forward;
 mod go_duration;
 mod go_regex;
 mod health;
+mod hostname;
 mod hosts;
 pub mod kept;
 mod kubernetes;
 pub mod lines;
 mod loadbalance;
+mod local;
 mod log;
+mod r#loop;
+mod metadata;
 pub mod metrics;
+mod minimal;
+mod nsid;
 pub mod order;
 mod prometheus;
 mod ready;
@@ -44,6 +53,7 @@ mod whoami;
 mod zones;
 
 pub use go_duration::go_duration;
+pub(crate) use hostname::hostname;
 
 /// The version of this server.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

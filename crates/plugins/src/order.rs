@@ -7,7 +7,9 @@ use crate::directive::{Entry, entry};
 /// cache are still shuffled and rewritten, access rules see the rewritten name.
 pub const ORDER: &[Entry] = &[
     entry::<crate::root::Root>(),
+    entry::<crate::metadata::Metadata>(),
     entry::<crate::reload::Reload>(),
+    entry::<crate::nsid::Nsid>(),
     entry::<crate::bind::Bind>(),
     entry::<crate::debug::Debug>(),
     entry::<crate::ready::Ready>(),
@@ -15,11 +17,17 @@ pub const ORDER: &[Entry] = &[
     entry::<crate::prometheus::Prometheus>(),
     entry::<crate::errors::Errors>(),
     entry::<crate::log::Log>(),
+    entry::<crate::local::Local>(),
+    entry::<crate::any::Any>(),
+    entry::<crate::chaos::Chaos>(),
     entry::<crate::loadbalance::LoadBalance>(),
+    entry::<crate::acl::Acl>(),
+    entry::<crate::minimal::Minimal>(),
     entry::<crate::hosts::Hosts>(),
     entry::<crate::kubernetes::Kubernetes>(),
     entry::<crate::file::File>(),
     entry::<crate::auto::Auto>(),
+    entry::<crate::r#loop::Loop>(),
     entry::<crate::forward::Forward>(),
     entry::<crate::whoami::Whoami>(),
     #[cfg(test)]

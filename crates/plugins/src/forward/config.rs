@@ -522,7 +522,7 @@ mod tests {
             ("next_on_nodata x", "`next_on_nodata` takes no arguments"),
             ("policy first", "`policy` must be `random`, `round_robin` or `sequential`"),
             ("read_timeout 0s", "`read_timeout` must be more than 0s"),
-            ("expire 5", "`expire` must be a duration with a unit at least 0s"),
+            ("expire 5", "`expire` must be a duration with a unit, at least 0s"),
             ("expire -1s", "`expire` must be at least 0s"),
             ("max_age 5s", "`max_age` (5s) is less than `expire` (10s)"),
             ("max_concurrent -1", "`max_concurrent` must be at least 0"),

@@ -43,6 +43,8 @@ impl Rutter {
             metrics: Arc::new(Registry::new(1)),
             lines: Lines::new(),
             version: "test",
+            panics: Arc::default(),
+            fatal: Arc::default(),
         };
         Self { process, parts: Parts::default(), router: router(Vec::new()) }
     }
@@ -60,6 +62,8 @@ impl Rutter {
             index: 0,
             zones: vec![NameBuf::root()],
             servers: vec![0],
+            served: vec![(0, 0)],
+            is_bound: false,
             server_names: Arc::new(["dns://:53".into()]),
             zone_names: Arc::new([".".into()]),
             directives: vec!["forward"],
@@ -72,11 +76,13 @@ impl Rutter {
             root: &mut PathBuf::new(),
             previous: &self.parts.kept,
             parts: &mut parts,
+            describers: &mut Vec::new(),
+            whole: &Arc::default(),
         };
         let forward = Forward::build(config, &mut env)
             .map_err(|wrong| wrong.iter().map(|mistake| &*mistake.message).collect::<String>())?;
         self.router = router(above.into_iter().chain(forward).collect());
-        parts.start(&Handle::current());
+        parts.start(&Handle::current()).unwrap();
         let warnings = std::mem::take(&mut parts.warnings);
         self.parts = parts;
         Ok(warnings)

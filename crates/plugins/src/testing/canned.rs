@@ -1,10 +1,12 @@
 //! `canned`: a source for tests that gives one reply to every question.
 
 use crate::directive::{Built, Directive};
-use crate::env::Env;
+use crate::env::{Describe, Env};
 use chain::{Exchange, Failure, Plugin, Step, UpstreamFailure};
 use corefile::{Accepted, Args, Block, Mistake, Mistakes, Property, Repeats, Syntax, kind};
+use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 use wire::{Body, Name, NameBuf, Rcode, Record, RecordType, Section};
 
 /// The directive and the plugin.
@@ -13,6 +15,8 @@ pub(crate) struct Canned {
     records: Vec<(Section, NameBuf, RecordType, Vec<u8>)>,
     rcode: Rcode,
     end: End,
+    /// Whether to offer a label: the type of the question.
+    label: bool,
 }
 
 #[derive(Default)]
@@ -60,6 +64,10 @@ const SYNTAX: Syntax<Canned> = Syntax {
             canned.end = End::Drop;
             Ok(())
         }),
+        line("label", |canned, _| {
+            canned.label = true;
+            Ok(())
+        }),
         line("panic", |canned, _| {
             canned.end = End::Panic;
             Ok(())
@@ -97,8 +105,19 @@ impl Directive for Canned {
         SYNTAX.read(block, &mut canned).accept(canned)
     }
 
-    fn build(canned: Self, _: &mut Env<'_>) -> Built {
+    fn build(canned: Self, env: &mut Env<'_>) -> Built {
+        if canned.label {
+            env.offer_labels(Arc::new(Label));
+        }
         Ok(Some(Box::new(canned)))
+    }
+}
+
+struct Label;
+
+impl Describe for Label {
+    fn describe(&self, x: &Exchange, labels: &mut Vec<(Cow<'static, str>, String)>) {
+        labels.push(("canned/type".into(), x.question.rtype.to_string()));
     }
 }
 

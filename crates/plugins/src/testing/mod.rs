@@ -14,23 +14,19 @@ use crate::lines::Lines;
 use crate::metrics::Registry;
 use chain::{Client, Clock, Ended, Exchange, Moment, Transport};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
 use wire::{Class, Edns, Encoder, Flags, MESSAGE_MAX, NameBuf};
 
 /// A configuration, and the process around it.
 pub(crate) struct Rig {
     pub(crate) process: Process,
-    pub(crate) clock: Arc<FakeClock>,
     assembly: Assembly,
 }
 
 impl Rig {
     /// Of a Corefile without mistakes.
     pub(crate) fn new(corefile: &str) -> Self {
-        let clock = Arc::new(FakeClock::default());
         let process = Process {
-            clock: clock.clone(),
+            clock: Arc::new(Stopped),
             metrics: Arc::new(Registry::new(2)),
             lines: Lines::new(),
             version: "0.1.0",
@@ -38,7 +34,7 @@ impl Rig {
             fatal: Arc::default(),
         };
         let assembly = Self::built(corefile, &process, &Kept::default());
-        Self { process, clock, assembly }
+        Self { process, assembly }
     }
 
     /// Takes another configuration, as a reload does.
@@ -53,7 +49,7 @@ impl Rig {
 
     /// Begins what wants to run, on the runtime of the test.
     pub(crate) fn start(&mut self) {
-        self.assembly.parts.start(&tokio::runtime::Handle::current());
+        self.assembly.parts.start(&tokio::runtime::Handle::current()).unwrap();
     }
 
     /// What the configuration asked for.
@@ -84,7 +80,7 @@ impl Rig {
         change(&mut asker);
         let query = asker.query(question);
         x.worker = 1;
-        x.begin(&query, asker.client, self.clock.now()).unwrap();
+        x.begin(&query, asker.client, self.process.clock.now()).unwrap();
         let router = &self.assembly.servers[asker.server].router;
         let (octets, replied) = match router.answer(x) {
             Ended::Reply => {
@@ -166,20 +162,12 @@ pub(crate) fn answers(x: &Exchange) -> Vec<String> {
     x.reply.body.answer.iter().map(|record| canned::shown(&x.reply.body, record)).collect()
 }
 
-/// A clock that stands still until told.
-#[derive(Default)]
-pub(crate) struct FakeClock(AtomicU64);
+/// A clock that stands still.
+struct Stopped;
 
-impl FakeClock {
-    /// Lets time pass.
-    pub(crate) fn pass(&self, time: Duration) {
-        self.0.fetch_add(time.as_nanos() as u64, Relaxed);
-    }
-}
-
-impl Clock for FakeClock {
+impl Clock for Stopped {
     fn now(&self) -> Moment {
-        Moment(self.0.load(Relaxed))
+        Moment(0)
     }
 
     fn unix_seconds(&self) -> u64 {

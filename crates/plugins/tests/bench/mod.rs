@@ -14,6 +14,9 @@ use wire::{Class, Encoder, Flags, Message, NameBuf, RecordType};
 /// What is asked.
 const COREFILE: &str = r"
 .:53 {
+    errors
+    prometheus
+    loadbalance
     kubernetes cluster.local in-addr.arpa ip6.arpa {
         manifests EXAMPLE/manifests
         pods insecure
@@ -23,6 +26,7 @@ const COREFILE: &str = r"
         192.0.2.1 web.hosts.test
         fallthrough
     }
+    file EXAMPLE/company.db company.com
 }
 ";
 
@@ -47,13 +51,10 @@ impl Bench {
             metrics: Arc::new(Registry::new(1)),
             lines: Lines::new(),
             version: "test",
+            panics: Arc::default(),
+            fatal: Arc::default(),
         };
-        let surroundings = Surroundings {
-            process: &process,
-            panics: &Arc::default(),
-            port: 53,
-            previous: &Kept::default(),
-        };
+        let surroundings = Surroundings { process: &process, port: 53, previous: &Kept::default() };
         let outcome = assemble(&parsed.blocks, &parsed.sources, &surroundings);
         let rendered = outcome.mistakes.render(&parsed.sources, false);
         let assembly = outcome.assembly.unwrap_or_else(|| panic!("{rendered}"));
