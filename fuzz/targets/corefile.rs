@@ -1,9 +1,10 @@
 //! Corefiles: any octets give a tree and mistakes, both of which can be shown.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
-use libfuzzer_sys::fuzz_target;
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| check(octets));
 
-fuzz_target!(|octets: &[u8]| {
+pub(crate) fn check(octets: &[u8]) {
     let mut parsed = corefile::parse("Corefile", octets, &());
     let legacy = corefile::modernise(&mut parsed.blocks);
     parsed.mistakes.append(legacy);
@@ -11,4 +12,4 @@ fuzz_target!(|octets: &[u8]| {
     let _ = parsed.mistakes.render(&parsed.sources, false);
     let _ = parsed.mistakes.to_json(&parsed.sources);
     let _ = corefile::content(&parsed.blocks);
-});
+}

@@ -1,10 +1,12 @@
 //! Messages: what is read is written and read again, and comes out the same.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
-use libfuzzer_sys::fuzz_target;
-use wire::{Encoder, Message, Reply, Request, Section};
+use wire::{Encoder, Flags, Message, Reply, Request, Section};
 
-fuzz_target!(|octets: &[u8]| {
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| check(octets));
+
+pub(crate) fn check(octets: &[u8]) {
     let mut request = Request::new();
     let read = request.read(octets);
     let Ok(message) = Message::read(octets) else { return };
@@ -20,7 +22,7 @@ fuzz_target!(|octets: &[u8]| {
     let mut out = vec![0; wire::MESSAGE_MAX];
     let length = Encoder::new().reply(&request, &reply, wire::MESSAGE_MAX, &mut out);
     let again = Message::read(&out[..length]).expect("what we write can be read");
-    if message.body.overflowed() || again.flags.has(wire::Flags::TC) {
+    if message.body.overflowed() || again.flags.has(Flags::TC) {
         return;
     }
     for section in Section::ALL {
@@ -32,4 +34,4 @@ fuzz_target!(|octets: &[u8]| {
             assert!(data.0.eq_ignore_ascii_case(data.1));
         }
     }
-});
+}

@@ -2,6 +2,10 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands print what they did")]
 
+mod compare;
+mod deny;
+mod fuzz;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -29,6 +33,24 @@ const TASKS: &[Task] = &[
         words: "start DIR [--programs DIR] [--no-controllers] | stop DIR [PROCESS...]",
         about: "run a Kubernetes control plane on loopback, with everything in DIR",
         run: cluster,
+    },
+    Task {
+        name: "compare",
+        words: "[--rutter PROGRAM] [WORD...]",
+        about: "play the scenario files with a word in their path, or all, against both servers",
+        run: compare::compare,
+    },
+    Task {
+        name: "deny",
+        words: "",
+        about: "check licences, sources and banned crates of all dependencies",
+        run: deny::deny,
+    },
+    Task {
+        name: "fuzz",
+        words: "[TARGET...] [--seconds N]",
+        about: "feed the parsers, each for N seconds (60), with octets that find new ways through",
+        run: fuzz::fuzz,
     },
     Task {
         name: "peers",

@@ -5,6 +5,7 @@ use super::play::{Outcome, play};
 use super::report::{Failure, FileReport, Report};
 use super::server::Server;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -35,7 +36,7 @@ pub fn run(files: &[impl AsRef<Path>], server: &Server) -> Report {
             Some(outcome) => {
                 report.scenarios += 1;
                 report.steps += outcome.steps;
-                report.differences += outcome.differences;
+                report.differences.extend(outcome.differences);
                 report.failures.extend(outcome.failures);
             }
         }
@@ -43,8 +44,48 @@ pub fn run(files: &[impl AsRef<Path>], server: &Server) -> Report {
     Report { kind: server.kind, files: reports, took: begun.elapsed() }
 }
 
+/// A whole test program: plays the files that its command line names, all if it names none, and
+/// prints what came out.
+#[expect(clippy::print_stdout, reason = "the report is what the test is for")]
+pub fn test(server: &Server) -> ExitCode {
+    let words = std::env::args().skip(1).filter(|word| !word.starts_with('-'));
+    let words: Vec<String> = words.collect();
+    let files = match files(&words) {
+        Ok(files) => files,
+        Err(error) => {
+            println!("the scenarios of the workspace: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    // `cargo test WORD` gives the word to every test.
+    if files.is_empty() && !words.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    let report = run(&files, server);
+    println!("{report}");
+    if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The workspace's scenario files: those of `scenarios/` and the manuals of the plugins. With words,
+/// those with one of them in their path.
+pub fn files(words: &[impl AsRef<str>]) -> std::io::Result<Vec<PathBuf>> {
+    let workspace =
+        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new(""));
+    let mut files = files_of(&workspace.join("scenarios"))?;
+    for plugin in std::fs::read_dir(workspace.join("crates/plugins/src"))? {
+        let manual = plugin?.path().join("README.md");
+        files.extend(manual.exists().then_some(manual));
+    }
+    files.sort();
+    files.retain(|file| {
+        let path = file.strip_prefix(workspace).unwrap_or(file).to_string_lossy();
+        words.is_empty() || words.iter().any(|word| path.contains(word.as_ref()))
+    });
+    Ok(files)
+}
+
 /// The scenario files of a folder, by name; README.md tells about them and is none.
-pub fn files_of(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+fn files_of(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();

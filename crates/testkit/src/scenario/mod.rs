@@ -16,8 +16,8 @@ mod stage;
 mod step;
 mod variables;
 
-pub use coordinate::{files_of, run};
+pub use coordinate::{files, run, test};
 pub use mistake::Mistake;
 pub(crate) use mistake::duration;
-pub use report::{Failure, FileReport, Report};
+pub use report::{Difference, Failure, FileReport, Report};
 pub use server::{Kind, Server};

@@ -1,7 +1,7 @@
 //! Plays one scenario against one server.
 
 use super::process::Process;
-use super::report::Failure;
+use super::report::{Difference, Failure};
 use super::server::{Kind, Server};
 use super::stage::Stage;
 use super::step::{Action, Count, Scenario, Step};
@@ -27,8 +27,7 @@ const LOG_TAIL: usize = 40;
 pub(super) struct Outcome {
     /// Steps that saw whether something is so.
     pub(super) steps: usize,
-    /// Steps for which a difference is declared.
-    pub(super) differences: usize,
+    pub(super) differences: Vec<Difference>,
     pub(super) failures: Vec<Failure>,
 }
 
@@ -78,7 +77,8 @@ fn play_once(section: &Section, server: &Server) -> Option<Outcome> {
     let mut play = Play { server, scenario: &scenario, stage, client, process: None, log_at: 0 };
     for step in scenario.steps_for(server.kind) {
         outcome.steps += step.action.sights();
-        outcome.differences += usize::from(step.coredns.is_some() || step.only.is_some());
+        let difference = |reason: &String| Difference { line: step.line, reason: reason.clone() };
+        outcome.differences.extend(step.reason.as_ref().map(difference));
         let Err(what) = play.step(step) else { continue };
         let failure = Failure::new(step.line, &scenario.title, what);
         outcome.failures.push(failure.with_log(play.log_tail()));

@@ -1,6 +1,7 @@
 //! What came out.
 
 use super::server::Kind;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,9 +29,18 @@ pub struct FileReport {
     /// Steps that saw whether something is so.
     pub steps: usize,
     /// Steps in which the two servers differ by declaration.
-    pub differences: usize,
+    pub differences: Vec<Difference>,
     /// What was not so.
     pub failures: Vec<Failure>,
+}
+
+/// A declaration that the two servers differ.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Difference {
+    /// The line of the fence that it is about.
+    pub line: usize,
+    /// Why.
+    pub reason: String,
 }
 
 /// Something that was not so.
@@ -88,7 +98,7 @@ impl fmt::Display for Report {
             total.scenarios += file.scenarios;
             total.skipped += file.skipped;
             total.steps += file.steps;
-            total.differences += file.differences;
+            total.differences.extend_from_slice(&file.differences);
             total.failures.extend_from_slice(&file.failures);
         }
         writeln!(f, "{total}, {} in {:.1} s", self.kind, self.took.as_secs_f64())
@@ -96,8 +106,14 @@ impl fmt::Display for Report {
 }
 
 impl FileReport {
+    /// How many of its scenarios have a failure; 1 if the file could not be read.
+    pub fn failed(&self) -> usize {
+        let titles = self.failures.iter().map(|failure| &failure.scenario);
+        titles.collect::<BTreeSet<_>>().len()
+    }
+
     /// The file and its folder: enough to find it.
-    fn name(&self) -> String {
+    pub fn name(&self) -> String {
         let steps: Vec<_> = self.path.iter().rev().take(2).collect();
         let path: PathBuf = steps.into_iter().rev().collect();
         path.display().to_string()
@@ -106,8 +122,8 @@ impl FileReport {
 
 impl fmt::Display for FileReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<28} {:>3} scenarios {:>4} steps", self.name(), self.scenarios, self.steps)?;
-        write!(f, " {:>3} differences", self.differences)?;
+        write!(f, "{:<32} {:>3} scenarios {:>4} steps", self.name(), self.scenarios, self.steps)?;
+        write!(f, " {:>3} differences", self.differences.len())?;
         if self.skipped > 0 {
             write!(f, " {:>2} not for this server", self.skipped)?;
         }
@@ -134,15 +150,16 @@ mod tests {
             scenarios: 2,
             skipped: 1,
             steps: 5,
-            differences: 1,
+            differences: vec![Difference { line: 9, reason: "its words".to_owned() }],
             failures: vec![failure.with_log(vec!["[INFO] up".to_owned()])],
         };
         let took = Duration::from_millis(1500);
         let mut report = Report { kind: Kind::CoreDns, files: vec![file], took };
         let text = "FAILED a.md:7 (CoreDNS): One\n    asked\n    x. A\n    the server wrote, at last\n    [INFO] up\n\n\
-            a.md                           2 scenarios    5 steps   1 differences  1 not for this server 1 FAILED\n\
-            total                          2 scenarios    5 steps   1 differences  1 not for this server 1 FAILED, CoreDNS in 1.5 s\n";
+            a.md                               2 scenarios    5 steps   1 differences  1 not for this server 1 FAILED\n\
+            total                              2 scenarios    5 steps   1 differences  1 not for this server 1 FAILED, CoreDNS in 1.5 s\n";
         assert_eq!(report.to_string(), text);
+        assert_eq!(report.files[0].failed(), 1);
         assert!(!report.passed());
         report.files[0].failures.clear();
         assert!(report.passed());

@@ -33,6 +33,8 @@ pub(super) struct Step {
     pub(super) within: Duration,
     /// `coredns REASON`: what CoreDNS does in place of what the fence expects.
     pub(super) coredns: Option<Action>,
+    /// Why the two servers differ here, where they do.
+    pub(super) reason: Option<String>,
 }
 
 /// What a step does.
@@ -130,6 +132,7 @@ impl Step {
     fn read(fence: &Fence, variables: &Variables) -> Result<Self, Mistake> {
         let words: Vec<&str> = fence.info.split_whitespace().collect();
         let (words, only) = split_only(&words)?;
+        let (only, reason) = only.unzip();
         let (words, within) = match words {
             [words @ .., "until", time] => (words, Some(duration(time)?)),
             words => (words, None),
@@ -144,7 +147,7 @@ impl Step {
             _ => PATIENCE,
         };
         let within = within.unwrap_or(default);
-        Ok(Self { line: fence.line, action, only, within, coredns: None })
+        Ok(Self { line: fence.line, action, only, within, coredns: None, reason })
     }
 
     /// Reads what CoreDNS does in place of what this step expects.
@@ -173,6 +176,7 @@ impl Step {
             _ => return Err(Mistake::new("the fence before it expects nothing")),
         };
         self.coredns = Some(action);
+        self.reason = Some(reason.trim().to_owned());
         Ok(())
     }
 
@@ -185,8 +189,11 @@ impl Step {
     }
 }
 
+/// Words of a fence, and the server that it is for with the reason.
+type Split<'a, 'b> = (&'a [&'b str], Option<(Kind, String)>);
+
 /// Splits `SERVER only REASON` off the words of a fence.
-fn split_only<'a, 'b>(words: &'a [&'b str]) -> Result<(&'a [&'b str], Option<Kind>), Mistake> {
+fn split_only<'a, 'b>(words: &'a [&'b str]) -> Result<Split<'a, 'b>, Mistake> {
     let Some(at) = words.iter().position(|word| *word == "only").filter(|at| *at > 1) else {
         return Ok((words, None));
     };
@@ -198,7 +205,7 @@ fn split_only<'a, 'b>(words: &'a [&'b str]) -> Result<(&'a [&'b str], Option<Kin
     if words.len() == at + 1 {
         return Err(Mistake::new(format!("say why: `{} only REASON`", words[at - 1])));
     }
-    Ok((&words[..at - 1], Some(kind)))
+    Ok((&words[..at - 1], Some((kind, words[at + 1..].join(" ")))))
 }
 
 impl Action {
@@ -407,6 +414,7 @@ mod tests {
         assert_eq!((query.line, query.within), (15, Duration::from_secs(3)));
         let silent = query.action_for(Kind::CoreDns);
         assert!(matches!(silent, Action::Query(_, Expected::Silence)));
+        assert_eq!(query.reason.as_deref(), Some("it is silent"));
         assert!(matches!(query.action_for(Kind::Rutter), Action::Query(_, Expected::Message(_))));
         assert_eq!(scenario.steps[13].only, Some(Kind::Rutter));
         assert_eq!(scenario.steps_for(Kind::CoreDns).count(), 14);
@@ -417,6 +425,7 @@ mod tests {
         let scenario =
             read("```corefile rutter only proxy is gone\n.\n```\n```wait 1s\n```").unwrap();
         assert!(scenario.is_for(Kind::Rutter) && !scenario.is_for(Kind::CoreDns));
+        assert_eq!(scenario.steps[0].reason.as_deref(), Some("proxy is gone"));
     }
 
     #[test]

@@ -1,5 +1,4 @@
 //! The crate against real sockets on loopback.
-#![expect(clippy::disallowed_methods, reason = "a test has no clock but the real one")]
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
