@@ -24,9 +24,14 @@ impl Text {
     pub(super) fn of(name: Name<'_>) -> Self {
         let mut text = Self::new();
         for label in name.labels() {
-            for octet in label {
-                text.push_octet(octet.to_ascii_lowercase());
+            let begin = text.length;
+            // Nearly all labels are plain.
+            if label.iter().all(|octet| octet.is_ascii_alphanumeric() || *octet == b'-') {
+                text.push(label);
+            } else {
+                label.iter().for_each(|octet| text.push_octet(*octet));
             }
+            text.octets[begin..text.length].make_ascii_lowercase();
             text.push(b".");
         }
         if name.is_root() {
