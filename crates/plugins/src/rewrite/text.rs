@@ -6,10 +6,14 @@ use wire::{BadName, NAME_MAX, Name, NameBuf};
 /// The most octets of the text of a name: each octet may take four characters.
 const TEXT_MAX: usize = 4 * NAME_MAX;
 
-/// The text of a name, or of what a rule makes of one. In place: no allocation.
+/// The text of a name, or of what a rule makes of one.
+///
+/// In place, unless escapes make it longer than a name without them can be.
 pub(super) struct Text {
-    octets: [u8; TEXT_MAX],
+    short: [u8; NAME_MAX],
     length: usize,
+    /// All of a text that is longer.
+    long: Vec<u8>,
     /// More was to be written than a name has.
     overflowed: bool,
 }
@@ -17,26 +21,26 @@ pub(super) struct Text {
 impl Text {
     /// No text yet.
     pub(super) fn new() -> Self {
-        Self { octets: [0; TEXT_MAX], length: 0, overflowed: false }
+        Self { short: [0; NAME_MAX], length: 0, long: Vec::new(), overflowed: false }
     }
 
     /// The name in lower case with its final dot, and with the escapes that CoreDNS's rules see.
     pub(super) fn of(name: Name<'_>) -> Self {
         let mut text = Self::new();
         for label in name.labels() {
-            let begin = text.length;
             // Nearly all labels are plain.
             if label.iter().all(|octet| octet.is_ascii_alphanumeric() || *octet == b'-') {
                 text.push(label);
             } else {
                 label.iter().for_each(|octet| text.push_octet(*octet));
             }
-            text.octets[begin..text.length].make_ascii_lowercase();
             text.push(b".");
         }
         if name.is_root() {
             text.push(b".");
         }
+        text.short[..text.length].make_ascii_lowercase();
+        text.long.make_ascii_lowercase();
         text
     }
 
@@ -55,18 +59,27 @@ impl Text {
 
     /// Appends to the text.
     pub(super) fn push(&mut self, text: &[u8]) {
-        match self.octets.get_mut(self.length..self.length + text.len()) {
-            Some(room) => {
+        if self.as_bytes().len() + text.len() > TEXT_MAX {
+            self.overflowed = true;
+            return;
+        }
+        match self.short.get_mut(self.length..self.length + text.len()) {
+            Some(room) if self.long.is_empty() => {
                 room.copy_from_slice(text);
                 self.length += text.len();
             }
-            None => self.overflowed = true,
+            _ => {
+                if self.long.is_empty() {
+                    self.long.extend_from_slice(&self.short[..self.length]);
+                }
+                self.long.extend_from_slice(text);
+            }
         }
     }
 
     /// The text.
     pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.octets[..self.length]
+        if self.long.is_empty() { &self.short[..self.length] } else { &self.long }
     }
 
     /// The name that the text says, with or without a final dot.
