@@ -24,24 +24,34 @@ impl Text {
         Self { short: [0; NAME_MAX], length: 0, long: Vec::new(), overflowed: false }
     }
 
-    /// The name in lower case with its final dot, and with the escapes that CoreDNS's rules see.
+    /// The text of a name in lower case: with its final dot, and with the escapes that CoreDNS's rules
+    /// see.
     pub(super) fn of(name: Name<'_>) -> Self {
         let mut text = Self::new();
-        for label in name.labels() {
-            // Nearly all labels are plain.
-            if label.iter().all(|octet| octet.is_ascii_alphanumeric() || *octet == b'-') {
-                text.push(label);
-            } else {
-                label.iter().for_each(|octet| text.push_octet(*octet));
+        if is_plain(name) {
+            text.push_plain(name);
+        } else {
+            for label in name.labels() {
+                label.iter().for_each(|octet| text.push_octet(octet.to_ascii_lowercase()));
+                text.push(b".");
             }
-            text.push(b".");
+            if name.is_root() {
+                text.push(b".");
+            }
         }
-        if name.is_root() {
-            text.push(b".");
-        }
-        text.short[..text.length].make_ascii_lowercase();
-        text.long.make_ascii_lowercase();
         text
+    }
+
+    /// The octets of a plain name are its text, but for the dots.
+    fn push_plain(&mut self, name: Name<'_>) {
+        let octets = name.octets();
+        self.length = octets.len() - 1;
+        self.short[..self.length].copy_from_slice(&octets[1..]);
+        let mut at = 0;
+        while octets[at] != 0 {
+            at += 1 + usize::from(octets[at]);
+            self.short[at - 1] = b'.';
+        }
     }
 
     fn push_octet(&mut self, octet: u8) {
@@ -90,6 +100,23 @@ impl Text {
         NameBuf::from_text(self.as_bytes(), Name::ROOT)
     }
 }
+
+/// Whether no octet of a name needs an escape, as in nearly all names. The root's text is no copy.
+fn is_plain(name: Name<'_>) -> bool {
+    let plain = |label: &[u8]| label.iter().all(|octet| PLAIN[usize::from(*octet)]);
+    !name.is_root() && name.labels().all(plain)
+}
+
+/// The octets that stand for themselves everywhere.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut octet = 0;
+    while octet < plain.len() {
+        plain[octet] = matches!(octet as u8, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'*');
+        octet += 1;
+    }
+    plain
+};
 
 /// What is wrong is shown as CoreDNS shows it.
 impl From<&Text> for Box<str> {
