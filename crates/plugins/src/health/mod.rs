@@ -1,8 +1,11 @@
 //! `health`: tells liveness probes that the process runs. It answers no question.
 
+mod self_test;
+
 use crate::directive::{Built, Directive};
 use crate::env::{Endpoint, Env, HttpAnswer, IfTaken};
 use corefile::{Accepted, Block, Mistakes, Property, Repeats, Syntax, kind};
+use self_test::SelfTest;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,6 +57,9 @@ impl Directive for Health {
 
     fn build(config: Config, env: &mut Env<'_>) -> Built {
         env.parts.lameduck = env.parts.lameduck.max(config.lameduck);
+        let process = env.process;
+        let test = env.keep(config.address.clone(), || SelfTest::new(&config.address, process));
+        env.on_start(move |runtime| test.start(runtime));
         env.serve_http(Endpoint {
             address: config.address,
             path: "/health",

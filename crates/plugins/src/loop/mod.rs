@@ -148,7 +148,7 @@ impl Probe {
     /// Asks until there is an answer: whatever it says, the question has come through.
     async fn run(self: Arc<Self>) {
         if let Some(address) = self.address {
-            let _ = tokio::time::timeout(PATIENCE, self.ask_until_answered(address)).await;
+            let _ = timeout(PATIENCE, self.ask_until_answered(address)).await;
         }
         self.is_over.store(true, Relaxed);
     }
