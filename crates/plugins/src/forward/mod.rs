@@ -1,8 +1,8 @@
 //! `forward`: asks other servers.
 //!
 //! The asking itself (which server, over what, health, failover) is the crate `upstream`. Here is
-//! what a question takes along ([`Forward::ask`]), what comes back of an answer ([`reply`]), which
-//! line takes it ([`routes`]), and where the servers come from ([`servers`]).
+//! what a question takes along ([`Line::ask`]), what comes back of an answer ([`reply`]), which
+//! line takes it ([`routes`]), and where the servers come from ([`mod@servers`]).
 
 mod config;
 mod metrics;
