@@ -19,6 +19,10 @@ pub struct Router {
     by_zone: HashMap<Box<[u8]>, u16, foldhash::fast::RandomState>,
     /// Bit n is set if some zone has n labels.
     label_counts: u128,
+    /// The most labels of a zone.
+    labels_max: usize,
+    /// The block of the root.
+    root: Option<u16>,
     all_classes: bool,
     outside: Chain,
     panics: Arc<AtomicU64>,
@@ -39,8 +43,8 @@ impl Router {
     ///
     /// A zone that appears twice is served by the first block that has it.
     pub fn new(server: u16, name: Arc<str>, blocks: Vec<Block>, panics: Arc<AtomicU64>) -> Self {
-        let mut by_zone = HashMap::default();
-        let mut label_counts = 0;
+        let mut by_zone: HashMap<Box<[u8]>, u16, _> = HashMap::default();
+        let mut label_counts: u128 = 0;
         for (index, block) in blocks.iter().enumerate() {
             let zone = block.zone.as_name();
             by_zone.entry(zone.octets().into()).or_insert(index as u16);
@@ -50,6 +54,8 @@ impl Router {
             server,
             name,
             blocks: blocks.into(),
+            labels_max: label_counts.checked_ilog2().unwrap_or(0) as usize,
+            root: by_zone.get(Name::ROOT.octets()).copied(),
             by_zone,
             label_counts,
             all_classes: false,
@@ -181,23 +187,33 @@ impl Router {
 
     /// The block with the longest zone that the name is in.
     fn find(&self, question: &Question) -> Option<u16> {
-        let mut name = Some(question.name());
-        let mut labels = question.name().label_count();
+        let name = question.name();
+        let mut labels = name.label_count();
+        // Most servers have one zone, the root: nothing of the name needs to be looked at.
+        let mut zone = name.skip_labels(labels.saturating_sub(self.labels_max));
+        labels = labels.min(self.labels_max);
         let mut remembered = None;
-        while let Some(zone) = name {
-            if self.label_counts & (1 << labels) != 0
-                && let Some(&block) = self.by_zone.get(zone.octets())
-            {
+        while let Some(name) = zone {
+            if let Some(block) = self.block_of(name, labels) {
                 // RFC 4035 §3.1.4.1: a DS record lies in the zone above the cut.
                 if question.rtype != RecordType::DS || remembered.is_some() {
                     return Some(block);
                 }
                 remembered = Some(block);
             }
-            name = zone.parent();
+            zone = name.parent();
             labels = labels.saturating_sub(1);
         }
         remembered
+    }
+
+    /// The block of this very zone, which has so many labels.
+    fn block_of(&self, zone: Name<'_>, labels: usize) -> Option<u16> {
+        match labels {
+            0 => self.root,
+            _ if self.label_counts & (1 << labels) == 0 => None,
+            _ => self.by_zone.get(zone.octets()).copied(),
+        }
     }
 
     /// The zone index of questions that no block serves.

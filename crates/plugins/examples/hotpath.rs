@@ -13,7 +13,8 @@ fn main() {
     let rtype = words.next().unwrap().parse().unwrap();
     let count: usize = words.next().unwrap().parse().unwrap();
     let mut bench = bench::Bench::new();
+    bench.prepare(&name, rtype);
     for _ in 0..count {
-        bench.ask(&name, rtype);
+        bench.ask();
     }
 }

@@ -16,6 +16,7 @@ pub mod assemble;
 mod authority;
 mod auto;
 mod bind;
+mod cache;
 mod chaos;
 mod debug;
 mod dice;
@@ -45,6 +46,7 @@ mod prometheus;
 mod ready;
 mod reload;
 mod reply_kind;
+mod rewrite;
 mod root;
 pub mod stamp;
 #[cfg(test)]

@@ -13,12 +13,13 @@ static ALLOCATOR: Counting = Counting;
 
 /// Asks until everything has found its size, then counts.
 fn allocations(bench: &mut Bench, name: &str, rtype: RecordType) -> u64 {
+    bench.prepare(name, rtype);
     for _ in 0..100 {
-        bench.ask(name, rtype);
+        bench.ask();
     }
     let (allocations, _) = count(|| {
         for _ in 0..1000 {
-            bench.ask(name, rtype);
+            bench.ask();
         }
     });
     allocations

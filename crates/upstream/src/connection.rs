@@ -8,6 +8,7 @@ use crate::slots::Place;
 use crate::task::Task;
 use crate::traffic::{Entered, Outcome, Refused, Room, Traffic};
 use crate::{Cause, Link, Operation, Transport};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +16,7 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// A connection. It ends when the last question on it has ended and its pool has let go of it.
 #[derive(Debug)]
@@ -85,7 +86,15 @@ impl Connection {
     async fn send(&self, packet: &Packet, id: u16, patience: Duration) -> Result<(), Cause> {
         match &self.outlet {
             Outlet::Datagram(socket) => {
-                match timeout(patience, socket.send(&packet.datagram(id))).await {
+                let datagram = packet.datagram(id);
+                let sent = match socket.try_send(&datagram) {
+                    // Only a new socket, or one whose buffer is full, costs a timer and a box.
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        timeout(patience, Box::pin(socket.send(&datagram))).await
+                    }
+                    sent => Ok(sent),
+                };
+                match sent {
                     Ok(Ok(_)) => Ok(()),
                     Ok(Err(error)) => Err(Cause::network(Operation::Write, &error)),
                     Err(_) => Err(Cause::timed_out(Operation::Write, patience)),
@@ -135,21 +144,26 @@ impl Pending {
     }
 
     async fn wait(&mut self, patience: Duration) -> Outcome {
-        if !self.connection.traffic.connected.initialized() {
-            let connected = self.connection.traffic.connected.wait();
-            tokio::select! {
-                biased;
-                outcome = &mut self.outcome => return outcome.unwrap_or(Err(Cause::Eof)),
-                _ = connected => {}
-                () = tokio::time::sleep(patience) => {
-                    return Err(Cause::timed_out(Operation::Connect, patience));
-                },
-            }
+        // Questions over UDP, which need not wait for this, do not carry room for it around.
+        if !self.connection.traffic.connected.initialized()
+            && let Some(end) = Box::pin(self.end_before_connected(patience)).await
+        {
+            return end;
         }
         match timeout(patience, &mut self.outcome).await {
             // The task that reads has gone without a word only if its runtime has.
             Ok(outcome) => outcome.unwrap_or(Err(Cause::Eof)),
             Err(_) => Err(Cause::timed_out(Operation::Read, patience)),
+        }
+    }
+
+    /// Waits for the connection; how the question has ended, if it has.
+    async fn end_before_connected(&mut self, patience: Duration) -> Option<Outcome> {
+        tokio::select! {
+            biased;
+            outcome = &mut self.outcome => Some(outcome.unwrap_or(Err(Cause::Eof))),
+            _ = self.connection.traffic.connected.wait() => None,
+            () = sleep(patience) => Some(Err(Cause::timed_out(Operation::Connect, patience))),
         }
     }
 }

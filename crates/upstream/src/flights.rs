@@ -61,11 +61,13 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
         aloft.started += 1;
         let number = aloft.started;
         let landing = Landing { flights: self.clone(), key: key.clone(), number };
-        let flight = async move {
-            let _landing = landing;
-            travel.await
+        // Not an `async` block, which would hold the travel twice: before it begins, and while it
+        // goes on.
+        let arrive = |outcome| {
+            drop(landing);
+            outcome
         };
-        let flight = flight.boxed().shared();
+        let flight = travel.map(arrive).boxed().shared();
         if let Some(flight) = flight.downgrade() {
             aloft.by_key.insert(key, Numbered { number, flight });
         }

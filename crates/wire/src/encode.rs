@@ -117,7 +117,7 @@ impl Encoder {
         self.seen.clear();
         let mut at = HEADER_LEN;
         if let Some((name, rtype, class)) = head.question {
-            self.seen.add_all(at, name);
+            self.seen.question_len = name.len();
             let fixed = [rtype.0.to_be_bytes(), class.0.to_be_bytes()];
             put(out, &mut at, name.octets());
             put(out, &mut at, fixed.as_flattened());
@@ -143,7 +143,13 @@ impl Encoder {
         }
         let mut flags = head.flags;
         flags.set(Flags::TC, truncated || flags.has(Flags::TC));
-        let low = u16::from(head.opcode.0 & 0xf) << 11 | flags.word() | head.rcode.0 & 0xf;
+        // RFC 6891 §6.1.3: the upper bits of a code have their place in the OPT record alone.
+        let rcode = if additional > counts[2] || head.rcode.0 <= 0xf {
+            head.rcode
+        } else {
+            Rcode::SERVFAIL
+        };
+        let low = u16::from(head.opcode.0 & 0xf) << 11 | flags.word() | rcode.0 & 0xf;
         let words =
             [head.id, low, u16::from(head.question.is_some()), counts[0], counts[1], additional];
         for (slot, word) in out.chunks_exact_mut(2).zip(words) {
@@ -209,16 +215,40 @@ struct Writer<'a> {
 impl Writer<'_> {
     /// Appends a record; none if it passes the limit, with part of it written.
     fn record(&mut self, body: &Body, record: &Record) -> Option<()> {
-        self.name(body.owner(record), true)?;
+        let owner = body.owner(record);
+        let place = self.name(owner, true)?;
         let [t0, t1] = record.rtype.0.to_be_bytes();
         let [c0, c1] = record.class.0.to_be_bytes();
         let [l0, l1, l2, l3] = record.ttl.to_be_bytes();
         self.octets(&[t0, t1, c0, c1, l0, l1, l2, l3, 0, 0])?;
         let begin = self.at;
-        self.rdata(record.rtype, body.rdata(record))?;
+        let rdata = body.rdata(record);
+        if record.rtype == RecordType::SOA {
+            self.soa(rdata, owner, place)?;
+        } else {
+            self.rdata(record.rtype, rdata)?;
+        }
         let length = (self.at - begin) as u16;
         self.out[begin - 2..begin].copy_from_slice(&length.to_be_bytes());
         Some(())
+    }
+
+    /// The data of an SOA record, whose names nearly always end with its owner, which stands at
+    /// `place`. Every denial has one, so it is worth not looking them up.
+    fn soa(&mut self, rdata: &[u8], owner: Name<'_>, place: u16) -> Option<()> {
+        let mut rest = rdata;
+        for _ in 0..2 {
+            let name = Name::prefix_of(rest).ok()?;
+            rest = &rest[name.len()..];
+            match name.labels_above(owner) {
+                Some(labels) if !owner.is_root() && place <= Seen::PLACE_MAX => {
+                    self.octets(labels)?;
+                    self.octets(&(0xc000 | place).to_be_bytes())?;
+                }
+                _ => _ = self.name(name, true)?,
+            }
+        }
+        self.octets(rest)
     }
 
     fn rdata(&mut self, rtype: RecordType, rdata: &[u8]) -> Option<()> {
@@ -252,83 +282,168 @@ impl Writer<'_> {
         Some(())
     }
 
-    /// Writes a name, ending it with a pointer to where its longest known suffix stands.
-    fn name(&mut self, name: Name<'_>, compress: bool) -> Option<()> {
+    /// Writes a name, ending it with a pointer to where its longest known suffix stands. Where the
+    /// name itself can be pointed at.
+    fn name(&mut self, name: Name<'_>, compress: bool) -> Option<u16> {
         let octets = name.octets();
-        let mut split = octets.len() - 1;
-        let mut pointer = None;
-        if compress {
-            let mut at = 0;
-            while octets[at] != 0 {
-                if let Some(found) = self.seen.find(self.out, &octets[at..]) {
-                    (split, pointer) = (at, Some(found));
-                    break;
-                }
-                at += 1 + octets[at] as usize;
-            }
+        // Nearly every owner is the name that was asked for, or a zone that it lies in.
+        if compress && let Some(place) = self.seen.in_question(self.out, octets) {
+            self.octets(&(0xc000 | place).to_be_bytes())?;
+            return Some(place);
         }
-        self.seen.add_labels(self.at, &octets[..split], octets.len());
+        self.seen.add_question(self.out);
+        let begin = self.at;
+        let (split, pointer) =
+            if compress { self.longest_known(octets) } else { (octets.len() - 1, None) };
+        self.seen.add_labels(begin, &octets[..split], octets.len());
         self.octets(&octets[..split])?;
         match pointer {
-            Some(at) => self.octets(&(0xc000 | at).to_be_bytes()),
-            None => self.octets(&[0]),
+            Some(place) => {
+                self.octets(&(0xc000 | place).to_be_bytes())?;
+                Some(if split == 0 { place } else { begin as u16 })
+            }
+            None => {
+                self.octets(&[0])?;
+                Some(begin as u16)
+            }
         }
+    }
+
+    /// Where in the name its longest suffix begins that stands in the message, and where that is.
+    fn longest_known(&self, octets: &[u8]) -> (usize, Option<u16>) {
+        let mut at = 0;
+        while octets[at] != 0 {
+            if let Some(place) = self.seen.find(self.out, &octets[at..]) {
+                return (at, Some(place));
+            }
+            at += 1 + octets[at] as usize;
+        }
+        (at, None)
     }
 }
 
 /// Where names stand in the message, so that later ones can point at them.
 ///
-/// An entry a label, up to 256: a message with more names is compressed a little less. Entries are
-/// told apart by the length of what follows, which nearly always spares looking at the octets.
+/// An entry a label, up to 255: a message with more names is compressed a little less. Entries hang
+/// together by the length of the name that begins at them, which nearly always tells names apart.
 struct Seen {
-    lengths: [u8; Self::MAX],
-    places: [u16; Self::MAX],
+    entries: [Entry; Self::MAX],
     count: usize,
+    /// The latest entry for a name of this length, if its bit is set in `present`.
+    latest: [u8; 256],
+    present: [u64; 4],
+    /// Octets of the name that was asked for, which stands behind the header; 0 if there is none.
+    question_len: usize,
+    /// Whether there are entries for it: only names that are not it need them.
+    has_question: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    place: u16,
+    /// The entry before for a name of the same length; itself if there is none.
+    before: u8,
 }
 
 impl Seen {
-    const MAX: usize = 256;
+    const MAX: usize = 255;
     /// The last place that a pointer can name (RFC 1035 §4.1.4).
-    const PLACE_MAX: usize = 0x3fff;
+    const PLACE_MAX: u16 = 0x3fff;
 
     fn new() -> Self {
-        Self { lengths: [0; Self::MAX], places: [0; Self::MAX], count: 0 }
+        Self {
+            entries: [Entry { place: 0, before: 0 }; Self::MAX],
+            count: 0,
+            latest: [0; 256],
+            present: [0; 4],
+            question_len: 0,
+            has_question: false,
+        }
     }
 
     fn clear(&mut self) {
         self.count = 0;
+        self.present = [0; 4];
+        self.question_len = 0;
+        self.has_question = false;
     }
 
-    fn add_all(&mut self, place: usize, name: Name<'_>) {
-        let octets = name.octets();
-        self.add_labels(place, &octets[..octets.len() - 1], octets.len());
+    /// Where `name` stands if it is the name that was asked for, or one above it, but not the root.
+    fn in_question(&self, out: &[u8], name: &[u8]) -> Option<u16> {
+        let split = self.question_len.checked_sub(name.len()).filter(|_| name.len() > 1)?;
+        let question = &out[HEADER_LEN..HEADER_LEN + self.question_len];
+        let tail = &question[split..];
+        if tail != name && !tail.eq_ignore_ascii_case(name) {
+            return None;
+        }
+        // The tail may begin inside of a label: only a label's beginning counts.
+        let mut at = 0;
+        while at < split {
+            at += 1 + usize::from(question[at]);
+        }
+        (at == split).then_some((HEADER_LEN + split) as u16)
+    }
+
+    /// Remembers the labels of the name that was asked for, once.
+    fn add_question(&mut self, out: &[u8]) {
+        if !self.has_question && self.question_len > 0 {
+            self.has_question = true;
+            let length = self.question_len;
+            self.add_labels(HEADER_LEN, &out[HEADER_LEN..HEADER_LEN + length - 1], length);
+        }
     }
 
     /// Remembers each label of `labels`, which is written at `place` and begins a name of
     /// `length` octets.
     fn add_labels(&mut self, place: usize, labels: &[u8], length: usize) {
-        let mut at = 0;
-        while at < labels.len() && self.count < Self::MAX && place + at <= Self::PLACE_MAX {
-            self.lengths[self.count] = (length - at) as u8;
-            self.places[self.count] = (place + at) as u16;
+        let (mut rest, mut at) = (labels, 0);
+        while let Some(&label) = rest.first() {
+            let Some(entry) = self.entries.get_mut(self.count) else { return };
+            if place + at > usize::from(Self::PLACE_MAX) {
+                return;
+            }
+            let length = (length - at) as u8;
+            let (word, bit) = (usize::from(length / 64), 1 << (length % 64));
+            let index = self.count as u8;
+            let is_first = self.present[word] & bit == 0;
+            let before = if is_first { index } else { self.latest[usize::from(length)] };
+            *entry = Entry { place: (place + at) as u16, before };
+            self.present[word] |= bit;
+            self.latest[usize::from(length)] = index;
             self.count += 1;
-            at += 1 + labels[at] as usize;
+            let step = 1 + usize::from(label);
+            at += step;
+            rest = rest.get(step..).unwrap_or_default();
         }
     }
 
     /// Where a name equal to `suffix` (whole labels and root) stands.
     fn find(&self, out: &[u8], suffix: &[u8]) -> Option<u16> {
         let length = suffix.len() as u8;
-        let same = |index: &usize| self.lengths[*index] == length;
-        (0..self.count)
-            .filter(same)
-            .map(|index| self.places[index])
-            .find(|&place| stands_at(out, place as usize, suffix))
+        if self.present[usize::from(length / 64)] & 1 << (length % 64) == 0 {
+            return None;
+        }
+        let mut index = self.latest[usize::from(length)];
+        loop {
+            let Entry { place, before } = *self.entries.get(usize::from(index))?;
+            if stands_at(out, usize::from(place), suffix) {
+                return Some(place);
+            }
+            if before == index {
+                return None;
+            }
+            index = before;
+        }
     }
 }
 
 /// Whether the name at `place`, pointers followed, is `name` (RFC 4343: whatever its case).
-fn stands_at(out: &[u8], mut place: usize, mut name: &[u8]) -> bool {
+fn stands_at(out: &[u8], place: usize, name: &[u8]) -> bool {
+    // It nearly always stands there in one piece, and in the same case.
+    out.get(place..place + name.len()) == Some(name) || stands_in_pieces_at(out, place, name)
+}
+
+fn stands_in_pieces_at(out: &[u8], mut place: usize, mut name: &[u8]) -> bool {
     loop {
         let length = out[place];
         if length >= 0xc0 {

@@ -6,7 +6,7 @@ use crate::metrics::{Collect, Exposition, Kind, labels};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
-use upstream::{BUCKET_LIMITS, ConnectionUse, Histogram, ServerStats, Transport};
+use upstream::{BUCKET_LIMITS, ConnectionUse, Histogram, ServerStats, Transport, Upstreams};
 use wire::Rcode;
 
 /// All `forward` lines of the process. Several may ask one server: their numbers are added up.
@@ -38,7 +38,7 @@ impl Ledger {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut sum = Sum::default();
         for servers in lines.iter().filter_map(Weak::upgrade) {
-            let Some(stats) = servers.upstreams().map(|upstreams| upstreams.stats()) else {
+            let Some(stats) = servers.upstreams().map(Upstreams::stats) else {
                 continue;
             };
             sum.healthcheck_broken += stats.healthcheck_broken;

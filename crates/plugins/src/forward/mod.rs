@@ -2,12 +2,13 @@
 //!
 //! The asking itself (which server, over what, health, failover) is the crate `upstream`. Here is
 //! what a question takes along ([`Line::ask`]), what comes back of an answer ([`reply`]), which
-//! line takes it ([`routes`]), and where the servers come from ([`mod@servers`]).
+//! line takes it ([`routes`]), and where the servers come from ([`sources`]).
 
 mod config;
 mod metrics;
 mod routes;
 mod servers;
+mod sources;
 #[cfg(test)]
 mod tests;
 
@@ -16,10 +17,11 @@ use crate::env::Env;
 use crate::zones::Zones;
 use chain::{Clock, Exchange, Failure, Plugin, Resolving, Rest, Step, Transport, UpstreamFailure};
 use config::{Config, Next};
-use corefile::{Accepted, Block, Code, Mistake, Mistakes};
+use corefile::{Accepted, Block, Mistake, Mistakes};
 use metrics::Ledger;
 use routes::Routes;
-use servers::{Servers, Sources};
+use servers::Servers;
+use sources::Sources;
 use std::borrow::Cow;
 use std::sync::Arc;
 use upstream::{Answered, Cause, Query};
@@ -60,7 +62,7 @@ impl Directive for Forward {
                     forward.routes.add(&config.from, Zones::new(&config.except));
                     forward.lines.push(Line { next: config.next, servers });
                 }
-                Err(why) => mistakes.push(Mistake::error(Code::BadValue, config.at, why)),
+                Err(mistake) => mistakes.push(mistake),
             }
         }
         if mistakes.has_errors() { Err(mistakes) } else { Ok(Some(Box::new(forward))) }
@@ -68,8 +70,8 @@ impl Directive for Forward {
 }
 
 /// The servers of a line: those of the configuration before, if its line was the same.
-fn servers(config: &Config, env: &mut Env<'_>) -> Result<Arc<Servers>, String> {
-    let sources = Sources::read(&config.to, &config.resolvers, env)?;
+fn servers(config: &Config, env: &mut Env<'_>) -> Result<Arc<Servers>, Mistake> {
+    let sources = Sources::read(config, env)?;
     let Config { from, to, resolvers, settings, .. } = config;
     // Equal lines of two blocks stay apart: `max_concurrent` is for each.
     let block = (&env.site.zones, &env.site.addresses);

@@ -462,11 +462,20 @@ async fn files_without_servers_are_left_out_until_nothing_is_left() {
     assert_eq!(warnings, [format!("plugin/forward: {path} names no server and is left out")]);
     assert_eq!(rutter.servers(), ["192.0.2.1:53"]);
     let wrong = |rutter: &mut Rutter, to| rutter.try_load(&format!("forward . {to}"), None);
-    assert_eq!(wrong(&mut rutter, &*path).unwrap_err(), "no server is left to ask");
+    assert_eq!(
+        wrong(&mut rutter, &*path).unwrap_err(),
+        "no server is left to ask: the files name none"
+    );
     // A word without a slash is a file if there is one.
-    assert_eq!(wrong(&mut rutter, "Cargo.toml").unwrap_err(), "no server is left to ask");
+    assert_eq!(
+        wrong(&mut rutter, "Cargo.toml").unwrap_err(),
+        "no server is left to ask: the files name none"
+    );
     let missing = wrong(&mut rutter, "/nowhere/resolv.conf").unwrap_err();
-    assert!(missing.starts_with("/nowhere/resolv.conf cannot be read: No such file"), "{missing}");
+    assert!(
+        missing.starts_with("`/nowhere/resolv.conf` cannot be read: No such file"),
+        "{missing}"
+    );
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! `health`: tells liveness probes that the process runs. It answers no question.
 
+mod probe;
+
 use crate::directive::{Built, Directive};
 use crate::env::{Endpoint, Env, HttpAnswer, IfTaken};
 use corefile::{Accepted, Block, Mistakes, Property, Repeats, Syntax, kind};
+use probe::Probe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,6 +57,11 @@ impl Directive for Health {
 
     fn build(config: Config, env: &mut Env<'_>) -> Built {
         env.parts.lameduck = env.parts.lameduck.max(config.lameduck);
+        if let Some(address) = probe::reachable(&config.address) {
+            let made = Probe::new(address, env);
+            let probe = env.keep(address.to_string(), || made);
+            env.on_start(move |runtime| probe.start(runtime));
+        }
         env.serve_http(Endpoint {
             address: config.address,
             path: "/health",

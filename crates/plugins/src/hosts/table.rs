@@ -18,6 +18,7 @@ pub(crate) struct Table {
     v6: Box<[[u8; 16]]>,
     by_name: HashTable<Host>,
     by_address: HashMap<IpAddr, Vec<NameAt>>,
+    has_wildcards: bool,
 }
 
 /// Where a name lies in the octets.
@@ -45,14 +46,20 @@ impl Table {
     /// The addresses of `name`, which is in lower case: its own, or those of the wildcard that
     /// stands for its first label.
     pub(crate) fn addresses(&self, name: Name<'_>) -> Option<Addresses<'_>> {
-        self.exactly(name.octets()).or_else(|| {
-            let parent = name.parent()?.octets();
-            let mut wildcard = [0; LABEL_MAX + 193]; // a name of 255 octets fits
-            let length = 2 + parent.len();
-            wildcard[..2].copy_from_slice(b"\x01*");
-            wildcard.get_mut(2..length)?.copy_from_slice(parent);
-            self.exactly(&wildcard[..length])
-        })
+        let found = self.exactly(name.octets());
+        if found.is_some() || !self.has_wildcards {
+            return found;
+        }
+        self.by_wildcard(name)
+    }
+
+    fn by_wildcard(&self, name: Name<'_>) -> Option<Addresses<'_>> {
+        let parent = name.parent()?.octets();
+        let mut wildcard = [0; LABEL_MAX + 193]; // a name of 255 octets fits
+        let length = 2 + parent.len();
+        wildcard[..2].copy_from_slice(b"\x01*");
+        wildcard.get_mut(2..length)?.copy_from_slice(parent);
+        self.exactly(&wildcard[..length])
     }
 
     fn exactly(&self, name: &[u8]) -> Option<Addresses<'_>> {
@@ -153,6 +160,10 @@ impl Builder {
             by_name.insert_unique(hash_of(&host), host, hash_of);
         }
         Table {
+            has_wildcards: self
+                .hosts
+                .iter()
+                .any(|(name, _)| self.octets[name.range()].starts_with(b"\x01*")),
             hash: self.hash,
             octets: self.octets.into(),
             v4: v4.into(),

@@ -161,25 +161,21 @@ async fn wait_for(source: Arc<Source>, patience: Duration) {
 
 impl Plugin for Kubernetes {
     fn query(&self, x: &mut Exchange) -> Step {
-        if self.view.zone_of(x.question.name()).is_none() {
-            return Step::Next;
-        }
-        let Some(cluster) = self.source.cluster() else { return self.not_ready(x) };
-        let question = x.question;
-        let found = cluster.answer(&self.view, &question, &mut x.reply);
+        let Some(cluster) = self.source.cluster() else { return self.without_cluster(x) };
+        let found = cluster.answer(&self.view, &x.question, &mut x.reply);
         match found {
             Found::NotHere => return Step::Next,
             Found::NoSuchName | Found::NotSynced if self.falls_through(x) => {
                 x.clear_reply();
                 return Step::Next;
             }
-            Found::NotSynced => return self.not_ready(x),
+            Found::NotSynced => return x.fail(NOT_READY),
             Found::Refused => return x.fail(Failure::TransferRefused),
             Found::Answer | Found::Elsewhere => {}
-            Found::NoData => cluster.push_soa(&self.view, &question, &mut x.reply),
+            Found::NoData => cluster.push_soa(&self.view, &x.question, &mut x.reply),
             Found::NoSuchName => {
                 x.reply.rcode = Rcode::NXDOMAIN;
-                cluster.push_soa(&self.view, &question, &mut x.reply);
+                cluster.push_soa(&self.view, &x.question, &mut x.reply);
             }
         }
         x.authoritative();
@@ -188,17 +184,18 @@ impl Plugin for Kubernetes {
     }
 }
 
+/// No denial before everything is known: a client would believe it.
+const NOT_READY: Failure = Failure::NotReady { plugin: "kubernetes" };
+
 impl Kubernetes {
     fn falls_through(&self, x: &Exchange) -> bool {
         self.fallthrough.as_ref().is_some_and(|zones| zones.cover(x.question.name()))
     }
 
-    /// No denial before everything is known: a client would believe it.
-    fn not_ready(&self, x: &mut Exchange) -> Step {
-        if self.falls_through(x) {
-            return Step::Next;
-        }
-        x.fail(Failure::NotReady { plugin: "kubernetes" })
+    /// The watch has not begun yet.
+    fn without_cluster(&self, x: &mut Exchange) -> Step {
+        let ours = self.view.zone_of(x.question.name()).is_some();
+        if ours && !self.falls_through(x) { x.fail(NOT_READY) } else { Step::Next }
     }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::directive::{Built, Directive};
 use crate::env::{Env, Process, Site, Tasks};
+use arc_swap::ArcSwap;
 use chain::{Exchange, Failure, Plugin, Step};
 use corefile::{Accepted, Block, Mistakes, Property, Repeats, Syntax};
 use rand::RngExt;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::net::UdpSocket;
+use tokio::sync::Notify;
+use tokio::time::timeout;
 use wire::{Class, Encoder, Flags, HEADER_LEN, NameBuf, RecordType};
 
 /// The directive and the plugin.
@@ -26,17 +29,27 @@ pub(crate) struct Loop {
 
 /// A question that only this server asks.
 struct Probe {
-    name: NameBuf,
-    /// The zone that it is in, the first of the block, as log lines have it.
-    zone: String,
+    /// The zone that it is in, the first of the block.
+    zone: NameBuf,
     /// Where this server listens for it, as log lines have it: `:53`.
     listener: String,
     /// Where this server can be asked; none if it listens nowhere.
     address: Option<SocketAddr>,
-    /// How often it has come in.
-    seen: AtomicU32,
+    /// What is asked now.
+    attempt: ArcSwap<Attempt>,
+    /// How often an attempt has come back.
+    returns: AtomicU32,
+    /// Told when an attempt has come back.
+    returned: Notify,
     /// Whether it still matters.
     is_over: AtomicBool,
+}
+
+/// One asking, with a name of its own: what comes in late, or was sent twice, is told apart from what
+/// has come back.
+struct Attempt {
+    name: NameBuf,
+    seen: AtomicU32,
 }
 
 const SYNTAX: Syntax<()> = Syntax {
@@ -52,10 +65,9 @@ const SYNTAX: Syntax<()> = Syntax {
     otherwise: None,
 };
 
-/// How often the probe may come in: once, when it is asked. It is never sent twice without being
-/// forgotten in between, so a second time is its return. CoreDNS waits for the third; here identical
-/// questions that wait are asked upstream once, so that in a loop the third never comes.
-const SEEN_MAX: u32 = 1;
+/// How many attempts must come back: CoreDNS takes a question that comes in for the third time for a
+/// loop. One that comes back may have met one of several upstream servers.
+const RETURNS: u32 = 2;
 /// How long to go on asking while nobody answers.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait for a reply, and how long between attempts.
@@ -85,19 +97,32 @@ impl Directive for Loop {
 impl Plugin for Loop {
     fn query(&self, x: &mut Exchange) -> Step {
         let probe = &*self.probe;
-        if x.question.rtype != RecordType::HINFO
-            || x.question.name() != probe.name.as_name()
-            || probe.is_over.load(Relaxed)
-            || probe.seen.fetch_add(1, Relaxed) < SEEN_MAX
-        {
+        if x.question.rtype != RecordType::HINFO || probe.is_over.load(Relaxed) {
             return Step::Next;
         }
-        if !probe.is_over.swap(true, Relaxed) {
-            self.process.lines.push(probe.verdict(x.client.peer).as_bytes());
+        let attempt = probe.attempt.load();
+        if x.question.name() != attempt.name.as_name() || !attempt.has_returned() {
+            return Step::Next;
+        }
+        if probe.returns.fetch_add(1, Relaxed) + 1 < RETURNS {
+            probe.returned.notify_one();
+        } else if !probe.is_over.swap(true, Relaxed) {
+            self.process.lines.push(probe.verdict(&attempt.name, x.client.peer).as_bytes());
             self.process.fatal.raise();
         }
         // Here it goes round no more.
         x.fail(Failure::TooDeep)
+    }
+}
+
+impl Attempt {
+    fn new(zone: &NameBuf) -> Self {
+        Self { name: unheard_of(zone), seen: AtomicU32::new(0) }
+    }
+
+    /// Whether it has come in once more than it was sent. Once is enough to know.
+    fn has_returned(&self) -> bool {
+        self.seen.fetch_add(1, Relaxed) == 1
     }
 }
 
@@ -110,11 +135,12 @@ impl Probe {
         let at = server.and_then(|server| site.servers.iter().position(|each| *each == server));
         let listener = server.map_or("", |server| &site.server_names[usize::from(server)]);
         Self {
-            name: unheard_of(&zone),
-            zone: zone.to_string(),
+            zone,
             listener: listener.trim_start_matches("dns://").into(),
             address: at.and_then(|at| site.addresses.get(at).copied()),
-            seen: AtomicU32::new(0),
+            attempt: ArcSwap::from_pointee(Attempt::new(&zone)),
+            returns: AtomicU32::new(0),
+            returned: Notify::new(),
             is_over: AtomicBool::new(false),
         }
     }
@@ -122,47 +148,56 @@ impl Probe {
     /// Asks until there is an answer: whatever it says, the question has come through.
     async fn run(self: Arc<Self>) {
         if let Some(address) = self.address {
-            let _ = tokio::time::timeout(PATIENCE, self.ask_until_answered(address)).await;
+            let _ = timeout(PATIENCE, self.ask_until_answered(address)).await;
         }
         self.is_over.store(true, Relaxed);
     }
 
     async fn ask_until_answered(&self, address: SocketAddr) {
-        while let Err(_) | Ok(Err(_)) = tokio::time::timeout(REPLY, self.ask(address)).await {
-            // What was lost on the way here says nothing about a loop.
-            self.seen.store(0, Relaxed);
-            tokio::time::sleep(PAUSE).await;
+        loop {
+            let attempt = Arc::new(Attempt::new(&self.zone));
+            self.attempt.store(attempt.clone());
+            tokio::select! {
+                biased; // what has come back is answered, too
+                // Whoever asks the same again may wait for the first answer, for ever: a new
+                // question goes its way alone.
+                () = self.returned.notified() => continue,
+                asked = timeout(REPLY, ask(&attempt.name, address)) => match asked {
+                    Ok(Ok(())) => break,
+                    Ok(Err(_)) | Err(_) => tokio::time::sleep(PAUSE).await,
+                }
+            }
         }
         tokio::time::sleep(AFTERMATH).await;
     }
 
-    /// Asks once.
-    async fn ask(&self, address: SocketAddr) -> io::Result<()> {
-        let any: SocketAddr = match address {
-            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-        };
-        let socket = UdpSocket::bind(any).await?;
-        socket.connect(address).await?;
-        let (id, mut message) = (rand::rng().random(), [0; 512]);
-        let question = (self.name.as_name(), RecordType::HINFO, Class::IN);
-        let length = Encoder::new().query(id, Flags::RD, question, None, &mut message);
-        socket.send(&message[..length]).await?;
-        loop {
-            let length = socket.recv(&mut message).await?;
-            if length >= HEADER_LEN && message[..2] == id.to_be_bytes() {
-                return Ok(());
-            }
-        }
-    }
-
     /// What to say about a loop, in CoreDNS's words: people search for them.
-    fn verdict(&self, peer: SocketAddr) -> String {
-        let Self { name, zone, listener, .. } = self;
+    fn verdict(&self, name: &NameBuf, peer: SocketAddr) -> String {
+        let Self { zone, listener, .. } = self;
         format!(
             "[FATAL] plugin/loop: Loop ({peer} -> {listener}) detected for zone \"{zone}\", see \
              https://coredns.io/plugins/loop#troubleshooting. Query: \"HINFO {name}\"\n"
         )
+    }
+}
+
+/// Asks the server at `address` for a name, and waits for its reply.
+async fn ask(name: &NameBuf, address: SocketAddr) -> io::Result<()> {
+    let any: SocketAddr = match address {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let socket = UdpSocket::bind(any).await?;
+    socket.connect(address).await?;
+    let (id, mut message) = (rand::rng().random(), [0; 512]);
+    let question = (name.as_name(), RecordType::HINFO, Class::IN);
+    let length = Encoder::new().query(id, Flags::RD, question, None, &mut message);
+    socket.send(&message[..length]).await?;
+    loop {
+        let length = socket.recv(&mut message).await?;
+        if length >= HEADER_LEN && message[..2] == id.to_be_bytes() {
+            return Ok(());
+        }
     }
 }
 
@@ -182,12 +217,21 @@ mod tests {
     use super::*;
     use crate::testing::Rig;
 
-    /// The name that the probe asks for.
-    fn probe_name(message: &[u8]) -> String {
+    /// A probe as it comes in.
+    struct Asked {
+        question: String,
+        message: Vec<u8>,
+        peer: SocketAddr,
+    }
+
+    /// The next probe.
+    async fn next(socket: &UdpSocket) -> Asked {
+        let mut message = vec![0; 512];
+        let (length, peer) = socket.recv_from(&mut message).await.unwrap();
+        message.truncate(length);
         let mut request = wire::Request::new();
-        request.read(message).unwrap();
-        assert_eq!(request.rtype, RecordType::HINFO);
-        request.asked.to_string()
+        request.read(&message).unwrap();
+        Asked { question: format!("{} {}", request.asked, request.rtype), message, peer }
     }
 
     /// A block at a socket of this test, so that its probe can be seen.
@@ -204,46 +248,53 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_probe_that_comes_back_ends_the_process() {
+    async fn a_probe_that_comes_back_twice_ends_the_process() {
         let (mut rig, socket) = served("test").await;
         rig.start();
-        let mut message = [0; 512];
-        let (length, _) = socket.recv_from(&mut message).await.unwrap();
-        let name = probe_name(&message[..length]);
-        assert!(name.ends_with(".test.") && name.len() > 20, "{name}");
-        let question = format!("{name} HINFO");
-        assert_eq!(rig.ask(&question).answered_by().unwrap().0, "canned");
-        rig.ask(&format!("{name} A"));
-        rig.ask("1.2.test HINFO");
-        assert_eq!(rig.process.lines.take(), "");
-        assert_eq!(rig.ask(&question).failure(), Some(&Failure::TooDeep));
-        rig.process.fatal.raised().await;
-        let port = socket.local_addr().unwrap().port();
-        assert_eq!(
-            rig.process.lines.take(),
-            format!(
-                "[FATAL] plugin/loop: Loop (10.0.0.7:4000 -> 127.0.0.1:{port}) detected for zone \
-                 \"test.\", see https://coredns.io/plugins/loop#troubleshooting. Query: \"HINFO \
-                 {name}\"\n"
-            )
-        );
+        for last in [false, true] {
+            let Asked { question, .. } = next(&socket).await;
+            let name = question.strip_suffix(" HINFO").unwrap();
+            assert!(name.ends_with(".test.") && name.len() > 20, "{name}");
+            rig.ask(&format!("{name} A"));
+            rig.ask("1.2.test HINFO");
+            assert_eq!(rig.ask(&question).answered_by().unwrap().0, "canned");
+            assert_eq!(rig.process.lines.take(), "");
+            assert_eq!(rig.ask(&question).failure(), Some(&Failure::TooDeep));
+            if !last {
+                continue;
+            }
+            rig.process.fatal.raised().await;
+            let port = socket.local_addr().unwrap().port();
+            assert_eq!(
+                rig.process.lines.take(),
+                format!(
+                    "[FATAL] plugin/loop: Loop (10.0.0.7:4000 -> 127.0.0.1:{port}) detected for \
+                     zone \"test.\", see https://coredns.io/plugins/loop#troubleshooting. Query: \
+                     \"HINFO {name}\"\n"
+                )
+            );
+        }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_probe_that_is_lost_is_sent_again_and_one_that_is_answered_is_over() {
+    async fn probes_that_are_late_are_no_loop_and_one_that_is_answered_is_over() {
         let (mut rig, socket) = served(".").await;
         rig.start();
-        let mut message = [0; 512];
-        let (length, peer) = socket.recv_from(&mut message).await.unwrap();
-        let name = probe_name(&message[..length]);
-        rig.ask(&format!("{name} HINFO"));
-        let (_, again) = socket.recv_from(&mut message).await.unwrap();
-        assert_ne!(peer, again);
-        // Counting has begun anew.
-        assert!(rig.ask(&format!("{name} HINFO")).failure().is_none());
-        socket.send_to(&message[..length], again).await.unwrap();
-        tokio::time::sleep(Duration::from_secs(4)).await;
-        assert!(rig.ask(&format!("{name} HINFO")).failure().is_none());
+        let mut probes = Vec::new();
+        for _ in 0..4 {
+            probes.push(next(&socket).await);
+        }
+        // The server was busy and takes all of them at once.
+        for probe in &probes {
+            assert!(rig.ask(&probe.question).failure().is_none());
+        }
+        let last = &probes[3];
+        socket.send_to(&last.message, last.peer).await.unwrap();
+        // Long enough to be over, too short for another attempt to be given up.
+        tokio::time::sleep(AFTERMATH + PAUSE).await;
+        for _ in 0..3 {
+            assert!(rig.ask(&last.question).failure().is_none());
+        }
         assert_eq!(rig.process.lines.take(), "");
     }
 
@@ -251,12 +302,10 @@ mod tests {
     async fn without_an_answer_it_is_over_after_a_while() {
         let (mut rig, socket) = served(".").await;
         rig.start();
-        let mut message = [0; 512];
-        let (length, _) = socket.recv_from(&mut message).await.unwrap();
-        let name = probe_name(&message[..length]);
+        let probe = next(&socket).await;
         tokio::time::sleep(PATIENCE + PAUSE).await;
         for _ in 0..4 {
-            assert!(rig.ask(&format!("{name} HINFO")).failure().is_none());
+            assert!(rig.ask(&probe.question).failure().is_none());
         }
     }
 }

@@ -1,11 +1,14 @@
 //! What the tests of plugins share: a configuration from a Corefile, asked without sockets.
 //!
-//! Start with [`Rig`]; what its blocks answer with is [`canned`].
+//! Start with [`Rig`]; what its blocks answer with is [`canned`]. For a plugin that waits, or that others
+//! stand around, there is [`World`].
 
 pub(crate) mod canned;
 mod log;
+mod world;
 
 pub(crate) use log::{Log, logged};
+pub(crate) use world::{Upstream, World, name, read_reply, router, shown, told};
 
 use crate::assemble::{Assembly, Outcome, Surroundings, assemble};
 use crate::env::Process;

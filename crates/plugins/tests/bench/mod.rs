@@ -9,7 +9,7 @@ use plugins::metrics::Registry;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
-use wire::{Class, Encoder, Flags, Message, NameBuf, RecordType};
+use wire::{Class, Edns, Encoder, Flags, Message, NameBuf, RecordType};
 
 /// What is asked.
 const COREFILE: &str = r"
@@ -62,17 +62,24 @@ impl Bench {
             servers: assembly.servers,
             x: Box::default(),
             encoder: Encoder::new(),
-            query: vec![0; 512],
+            query: Vec::new(),
             out: vec![0; 4096],
             length: 0,
         }
     }
 
-    /// Asks, and writes the reply, as a worker does.
-    pub(crate) fn ask(&mut self, name: &str, rtype: RecordType) {
+    /// Prepares a query, with EDNS as most resolvers send it.
+    pub(crate) fn prepare(&mut self, name: &str, rtype: RecordType) {
         let name: NameBuf = name.parse().unwrap();
         let question = (name.as_name(), rtype, Class::IN);
-        let length = self.encoder.query(7, Flags::RD, question, None, &mut self.query);
+        let edns = Edns { udp_size: 1232, ..Edns::default() };
+        self.query.resize(512, 0);
+        let length = self.encoder.query(7, Flags::RD, question, Some(&edns), &mut self.query);
+        self.query.truncate(length);
+    }
+
+    /// Asks what was prepared, and writes the reply, as a worker does.
+    pub(crate) fn ask(&mut self) {
         let client = Client {
             peer: ([127, 0, 0, 1], 4000).into(),
             local: ([127, 0, 0, 1], 53).into(),
@@ -80,9 +87,10 @@ impl Bench {
         };
         let x = &mut *self.x;
         x.worker = 1;
-        x.begin(&self.query[..length], client, Moment(1)).unwrap();
+        x.begin(&self.query, client, Moment(1)).unwrap();
         assert!(matches!(self.servers[0].router.answer(x), Ended::Reply));
         self.length = self.encoder.reply(&x.request, &x.reply, x.reply_limit(), &mut self.out);
+        self.servers[0].router.replied(x, self.length);
     }
 
     /// The last reply.
