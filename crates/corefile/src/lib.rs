@@ -1,14 +1,14 @@
 //! Corefiles: text to a tree with positions, and everything that is wrong with them at once.
 //!
 //! **What this is.** The language of CoreDNS's configuration, with all its corners: words, server
-//! blocks, snippets, imports, environment variables ([`parse`]); what was written for an old
+//! blocks, snippets, imports, environment variables ([`parse()`]); what was written for an old
 //! CoreDNS put into today's words ([`modernise`]); and the pieces from which plugins read their
 //! directives ([`Syntax`], [`Property`], [`Args`], [`kind`]).
 //!
 //! **What this is not.** It reads no file and no environment: [`Surroundings`] does. It knows no
 //! plugin: a plugin's own table says what its directive looks like.
 //!
-//! **Where to start reading.** [`parse`] for the way in, [`ServerBlock`] for what comes out,
+//! **Where to start reading.** [`parse()`] for the way in, [`ServerBlock`] for what comes out,
 //! [`Syntax`] for how a plugin reads its directive, [`Mistakes`] for what the operator sees.
 #![forbid(unsafe_code)]
 

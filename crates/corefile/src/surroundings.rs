@@ -3,7 +3,7 @@
 /// The world around a Corefile. This crate does no input or output of its own: it asks here.
 ///
 /// Paths are text with `/`. They are absolute, or relative to wherever the path given to
-/// [`crate::parse`] is relative to.
+/// [`crate::parse()`] is relative to.
 pub trait Surroundings {
     /// The octets of a file.
     fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable>;

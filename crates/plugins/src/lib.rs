@@ -1,10 +1,10 @@
 //! Every directive of the Corefile, a folder each.
 //!
-//! **What this is.** The plugins, the list of all ([`order`]), what they are built with ([`env`])
+//! **What this is.** The plugins, the list of all ([`order`]), what they are built with ([`mod@env`])
 //! and how the blocks of a Corefile become a configuration that can serve ([`assemble`]).
 //!
 //! **What this is not.** It opens no socket, and no plugin knows another: what one wants of others
-//! it asks for as a capability, in [`env`].
+//! it asks for as a capability, in [`mod@env`].
 //!
 //! **Where to start reading.** [`directive::Directive`] and one small plugin, such as `whoami`; then
 //! [`assemble::assemble`].

@@ -101,13 +101,15 @@ pub(crate) fn chunk(stream: &mut impl Write, part: &str) -> io::Result<()> {
 
 /// Status and body of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Response {
-    pub(crate) status: u16,
-    pub(crate) body: String,
+pub struct Response {
+    /// The status, such as 200.
+    pub status: u16,
+    /// The body.
+    pub body: String,
 }
 
 /// Fetches `path`. Asks as HTTP/1.0, so that the body ends with the connection.
-pub(crate) fn get(server: SocketAddr, path: &str) -> io::Result<Response> {
+pub fn get(server: SocketAddr, path: &str) -> io::Result<Response> {
     let mut stream = TcpStream::connect_timeout(&server, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {server}\r\n\r\n").as_bytes())?;

@@ -16,14 +16,17 @@
 
 pub mod alloc;
 pub mod dns;
-mod http;
+pub mod http;
 pub mod kubernetes;
+pub mod load;
 mod net;
 mod ports;
+mod process;
 pub mod scenario;
 pub mod upstream;
 
 pub use kubernetes::FakeApi;
 pub use ports::PortBlock;
+pub use process::Process;
 pub use scenario::{Report, Server, run};
 pub use upstream::FakeUpstream;

@@ -6,7 +6,7 @@
 //!
 //! **What this is not.** It asks no API server and reads no clock.
 //!
-//! **Where to start reading.** [`Model::apply`]; then [`entry`] and [`slice`] for what is stored
+//! **Where to start reading.** [`Model::apply`]; then [`entry`] and [`mod@slice`] for what is stored
 //! and [`table`] for how it is published.
 
 pub(crate) mod entry;

@@ -1,7 +1,7 @@
 //! `kubernetes`: names of the services and pods of a cluster.
 //!
 //! **What this is.** The directive, and the plugin that asks the `cluster` crate. Where the data come
-//! from is in [`source`].
+//! from is in [`mod@source`].
 //!
 //! **What this is not.** It knows no record: [`cluster::Cluster::answer`] does.
 

@@ -6,9 +6,8 @@
 mod coordinate;
 mod markdown;
 mod mistake;
-mod pattern;
+pub(crate) mod pattern;
 mod play;
-mod process;
 mod report;
 mod sample;
 mod server;

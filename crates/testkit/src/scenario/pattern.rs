@@ -1,7 +1,7 @@
 //! Lines with `…` for what cannot be known.
 
 /// Whether the whole line is as the pattern says; `…` stands for any characters, or none.
-pub(super) fn fits(pattern: &str, line: &str) -> bool {
+pub(crate) fn fits(pattern: &str, line: &str) -> bool {
     let mut pieces = pattern.split('…');
     let first = pieces.next().unwrap_or_default();
     let Some(mut rest) = line.strip_prefix(first) else { return false };

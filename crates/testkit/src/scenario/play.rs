@@ -1,6 +1,5 @@
 //! Plays one scenario against one server.
 
-use super::process::Process;
 use super::report::{Difference, Failure};
 use super::server::{Kind, Server};
 use super::stage::Stage;
@@ -8,9 +7,11 @@ use super::step::{Action, Count, Scenario, Step};
 use super::{markdown::Section, pattern, sample::ExpectedSample};
 use crate::dns::{self, Client, Expected, Question};
 use crate::http;
+use crate::process::Process;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// How long a server may take until it answers, or ends.
@@ -186,8 +187,8 @@ impl Play<'_> {
 
     /// Starts the server and, unless it shall end by itself, waits until it answers.
     fn start(&mut self, shall_end: bool) -> Result<(), String> {
-        let (folder, variables) = (self.stage.folder(), &self.stage.variables);
-        let started = Process::start(self.server, folder, variables);
+        let port = self.stage.variables.value("PORT");
+        let started = Process::start(self.command(&["-conf", "Corefile", "-dns.port", port]));
         let binary = self.server.binary.display();
         let process = started.map_err(|error| format!("cannot start {binary}: {error}"))?;
         let process = self.process.insert(process);
@@ -210,6 +211,14 @@ impl Play<'_> {
         }
         process.has_answered();
         Ok(())
+    }
+
+    /// The server, in the scenario's folder and with no environment but its variables.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.server.binary);
+        command.args(arguments).current_dir(self.stage.folder());
+        command.env_clear().envs(self.stage.variables.iter());
+        command
     }
 
     fn log(&mut self, lines: &[String], deadline: Instant) -> Result<(), String> {
@@ -253,9 +262,8 @@ impl Play<'_> {
     }
 
     fn check(&self, lines: &[String]) -> Result<(), String> {
-        let (folder, variables) = (self.stage.folder(), &self.stage.variables);
         let io = |error: io::Error| error.to_string();
-        let mut process = Process::check(self.server, folder, variables).map_err(io)?;
+        let mut process = Process::start(self.command(&["check", "Corefile"])).map_err(io)?;
         let ended = process.wait(Instant::now() + START).map_err(io)?;
         ended.ok_or("`check` goes on and on")?;
         let got = process.lines();

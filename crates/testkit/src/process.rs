@@ -1,11 +1,8 @@
 //! A server process and what it writes.
 
-use super::pattern;
-use super::server::{Kind, Server};
-use super::variables::Variables;
+use crate::scenario::pattern;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,7 +18,7 @@ const SETTLED: Duration = Duration::from_millis(400);
 const DRAIN: Duration = Duration::from_secs(1);
 
 /// A running server; it is killed when this is dropped.
-pub(super) struct Process {
+pub struct Process {
     child: Child,
     /// When it was seen to answer, or was started.
     since: Instant,
@@ -49,24 +46,8 @@ struct Line {
 }
 
 impl Process {
-    /// Starts the server with the Corefile of a folder, in that folder, with no environment but the
-    /// variables.
-    pub(super) fn start(server: &Server, folder: &Path, variables: &Variables) -> io::Result<Self> {
-        let mut command = Command::new(&server.binary);
-        command.args(["-conf", "Corefile", "-dns.port", variables.value("PORT")]);
-        Self::spawn(command, folder, variables)
-    }
-
-    /// Starts `rutter check`.
-    pub(super) fn check(server: &Server, folder: &Path, variables: &Variables) -> io::Result<Self> {
-        debug_assert_eq!(server.kind, Kind::Rutter);
-        let mut command = Command::new(&server.binary);
-        command.args(["check", "Corefile"]);
-        Self::spawn(command, folder, variables)
-    }
-
-    fn spawn(mut command: Command, folder: &Path, variables: &Variables) -> io::Result<Self> {
-        command.env_clear().envs(variables.iter()).current_dir(folder);
+    /// Starts a command and collects what it writes.
+    pub fn start(mut command: Command) -> io::Result<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let output = Arc::new(Output::default());
@@ -80,20 +61,23 @@ impl Process {
     }
 
     /// Notes that it answers from now on.
-    pub(super) fn has_answered(&mut self) {
+    pub fn has_answered(&mut self) {
         self.since = Instant::now();
     }
 
     /// Sends a signal, but not to a process that has answered for less than [`SETTLED`].
-    pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
         std::thread::sleep(SETTLED.saturating_sub(self.since.elapsed()));
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        let pid = pid.ok_or(io::ErrorKind::NotFound)?;
-        Ok(kill_process(pid, signal)?)
+        Ok(kill_process(Pid::from_child(&self.child), signal)?)
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The exit status, if the process ends before the deadline; then all it wrote has been read.
-    pub(super) fn wait(&mut self, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+    pub fn wait(&mut self, deadline: Instant) -> io::Result<Option<ExitStatus>> {
         loop {
             if let Some(status) = self.child.try_wait()? {
                 self.output.drain(deadline.max(Instant::now() + DRAIN));
@@ -106,12 +90,13 @@ impl Process {
         }
     }
 
-    pub(super) fn has_ended(&mut self) -> bool {
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(Some(_)))
     }
 
     /// Where the first line from `from` on is that fits, waiting for it until the deadline.
-    pub(super) fn find_line(&self, from: usize, wanted: &str, deadline: Instant) -> Option<usize> {
+    pub fn find_line(&self, from: usize, wanted: &str, deadline: Instant) -> Option<usize> {
         let mut written = self.output.lock();
         loop {
             let mut lines = written.lines.iter().skip(from);
@@ -126,13 +111,13 @@ impl Process {
     }
 
     /// What it wrote to stderr.
-    pub(super) fn errors(&self) -> Vec<String> {
+    pub fn errors(&self) -> Vec<String> {
         let written = self.output.lock();
         written.lines.iter().filter(|line| line.is_error).map(|line| line.text.clone()).collect()
     }
 
     /// Everything that it wrote.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub fn lines(&self) -> Vec<String> {
         self.output.lock().lines.iter().map(|line| line.text.clone()).collect()
     }
 }
@@ -184,8 +169,8 @@ mod tests {
 
     fn shell(script: &str) -> Process {
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", script]);
-        Process::spawn(command, Path::new("/"), &Variables::placeholders()).unwrap()
+        command.args(["-c", script]).env("PORT", "1");
+        Process::start(command).unwrap()
     }
 
     fn soon() -> Instant {
