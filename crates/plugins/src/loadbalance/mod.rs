@@ -1,7 +1,7 @@
 //! `loadbalance`: spreads clients over the addresses of a name.
 //!
 //! Clients use the first address that they get, so its place is what matters. Start with
-//! [`LoadBalance::response`]; what stands where is [`arrange`], the file of weights [`weights`].
+//! [`LoadBalance::response`]; what stands where is [`arrange`](mod@arrange), the file of weights [`weights`].
 
 mod arrange;
 mod config;
