@@ -17,11 +17,7 @@ mod log;
 mod reload;
 mod settings;
 
-use mimalloc::MiMalloc;
 use std::process::ExitCode;
-
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1).peekable();
