@@ -93,6 +93,10 @@ enum Response<'a> {
 fn respond<'a>(target: &str, objects: &'a Objects) -> Response<'a> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let asks = |parameter: &str| query.split('&').any(|given| given == parameter);
+    let number = |parameter: &str| -> Option<usize> {
+        let mut values = query.split('&').filter_map(|given| given.strip_prefix(parameter));
+        values.next()?.parse().ok()
+    };
     let watch = asks("watch=true") || asks("watch=1");
     let ok = |body: &str| Response::Whole { status: "200 OK", body: body.to_owned() };
     let kind = match path {
@@ -109,7 +113,7 @@ fn respond<'a>(target: &str, objects: &'a Objects) -> Response<'a> {
     match watch {
         true if asks("sendInitialEvents=true") => Response::Watch { events: &kind.events },
         true => Response::Watch { events: "" },
-        false => ok(&kind.list),
+        false => ok(&kind.page(number("continue=").unwrap_or(0), number("limit="))),
     }
 }
 
@@ -145,8 +149,10 @@ struct Objects {
 
 /// The objects of one kind.
 struct Kind {
-    /// As the body of a list.
-    list: String,
+    version: &'static str,
+    name: &'static str,
+    /// As items of a list.
+    items: Vec<String>,
     /// As watch events, with the bookmark that ends the first of them.
     events: String,
 }
@@ -168,7 +174,7 @@ impl Objects {
 }
 
 impl Kind {
-    fn new(version: &str, kind: &str, objects: &[Value]) -> Self {
+    fn new(version: &'static str, kind: &'static str, objects: &[Value]) -> Self {
         let mut events = String::new();
         for object in objects {
             let mut object = object.clone();
@@ -180,9 +186,23 @@ impl Kind {
             "annotations": { "k8s.io/initial-events-end": "true" } });
         let bookmark = json!({ "apiVersion": version, "kind": kind, "metadata": metadata });
         events.push_str(&event("BOOKMARK", &bookmark));
-        let list = json!({ "apiVersion": version, "kind": format!("{kind}List"),
-            "metadata": { "resourceVersion": RESOURCE_VERSION }, "items": objects });
-        Self { list: list.to_string(), events }
+        let items = objects.iter().map(Value::to_string).collect();
+        Self { version, name: kind, items, events }
+    }
+
+    /// A list's body from the object at `begin` on; with a limit it may say where it continues.
+    fn page(&self, begin: usize, limit: Option<usize>) -> String {
+        let rest = self.items.get(begin..).unwrap_or_default();
+        let page = &rest[..rest.len().min(limit.unwrap_or(usize::MAX))];
+        let mut metadata = json!({ "resourceVersion": RESOURCE_VERSION });
+        if page.len() < rest.len() {
+            metadata["continue"] = (begin + page.len()).to_string().into();
+        }
+        let Self { version, name, .. } = self;
+        let items = page.join(",");
+        format!(
+            r#"{{"apiVersion":"{version}","kind":"{name}List","metadata":{metadata},"items":[{items}]}}"#
+        )
     }
 }
 
@@ -291,6 +311,19 @@ mod tests {
         assert_eq!(list["items"].as_array().unwrap().len(), 1);
         let (status, failure) = get(&api, "/api/v1/secrets");
         assert_eq!((status.as_str(), &failure["code"]), ("HTTP/1.1 404 Not Found", &json!(404)));
+    }
+
+    #[test]
+    fn a_list_comes_in_pages() {
+        let api = api();
+        let (_, first) = get(&api, "/api/v1/services?limit=1");
+        assert_eq!(first["items"].as_array().unwrap().len(), 1);
+        assert_eq!(first["metadata"]["continue"], "1");
+        let (_, second) = get(&api, "/api/v1/services?limit=1&continue=1");
+        assert_eq!(second["items"][0]["metadata"]["name"], "db");
+        assert_eq!(second["metadata"].get("continue"), None);
+        let (_, beyond) = get(&api, "/api/v1/services?limit=1&continue=9");
+        assert_eq!(beyond["items"], json!([]));
     }
 
     #[test]

@@ -20,6 +20,8 @@ const LOG: &str = "plugin/kubernetes";
 
 /// The most octets of a page.
 const PAGE_MAX: usize = 64 << 20;
+/// Objects of a page that are held at once, between JSON and the model.
+const BATCH_LEN: usize = 100;
 /// A watch that ends sooner than this was not worth its request; the next one waits.
 const WATCH_WORTH: Duration = Duration::from_secs(1);
 
@@ -111,8 +113,11 @@ impl Resource {
             let page: Page<'_> = serde_json::from_slice(&body)
                 .map_err(|error| Failure::new(ErrorKind::Malformed, error.to_string()))?;
             let items = page.items.unwrap_or_default();
-            let events: Vec<_> = items.iter().filter_map(|item| self.read_object(item)).collect();
-            self.shared.apply_page(events.into_iter().map(Document::into_event));
+            for items in items.chunks(BATCH_LEN) {
+                let read = items.iter().filter_map(|item| self.read_object(item));
+                let batch: Vec<_> = read.map(Document::into_event).collect();
+                self.shared.apply_page(batch);
+            }
             self.shared.status.hear(self.kind, SystemTime::now());
             let ListMetadata { resource_version, r#continue: next } = page.metadata;
             let next = next.unwrap_or_default();
