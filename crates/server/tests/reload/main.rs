@@ -5,6 +5,7 @@
 //! release.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 #![expect(clippy::disallowed_methods, reason = "a test has no clock but the real one")]
+#![expect(clippy::print_stdout, reason = "the figures are worth a look")]
 
 mod rig;
 
