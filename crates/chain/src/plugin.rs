@@ -28,7 +28,8 @@ pub trait Plugin: Send + Sync {
     }
 
     /// The slow half, called after `query` returned [`Step::Wait`]: an ordinary async wrapper around
-    /// the rest of the chain.
+    /// the rest of the chain. Also called after `response` said [`Exchange::finish_in_resolve`], to
+    /// finish the reply that is there.
     ///
     /// May be dropped at any await when the exchange's deadline ends.
     fn resolve<'a>(&'a self, x: &'a mut Exchange, rest: Rest<'a>) -> Resolving<'a> {

@@ -9,9 +9,13 @@ use std::thread::JoinHandle;
 /// lines, and never holds up an answer.
 const WAITING_MAX: usize = 1 << 20;
 
+/// Room for the line that says how many were lost.
+const NOTICE: usize = 128;
+
 /// A bounded buffer of lines, and the thread that writes them.
 ///
-/// Writing a line is copying it under a lock that nobody holds while waiting for the reader.
+/// Writing a line is copying it under a lock that nobody holds while waiting for the reader. The
+/// memory is asked for once; what is never filled is never touched.
 pub struct Lines {
     waiting: Mutex<Waiting>,
     changed: Condvar,
@@ -32,7 +36,7 @@ impl Lines {
     /// A buffer without a writer, for tests and for commands that print themselves.
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
-            waiting: Mutex::default(),
+            waiting: Mutex::new(Waiting { octets: room(), ..Waiting::default() }),
             changed: Condvar::new(),
             dropped: AtomicU64::new(0),
         })
@@ -97,7 +101,7 @@ impl Lines {
     }
 
     fn write_all_to(&self, mut out: impl Write) {
-        let mut taken = Vec::new();
+        let mut taken = room();
         let mut waiting = self.lock();
         loop {
             if waiting.octets.is_empty() {
@@ -122,6 +126,10 @@ impl Lines {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn room() -> Vec<u8> {
+    Vec::with_capacity(WAITING_MAX + NOTICE)
 }
 
 #[cfg(test)]

@@ -303,6 +303,7 @@ fn read_stale(config: &mut Config, args: &mut Args<'_>) -> Result<(), Mistake> {
 mod tests {
     use super::*;
     use crate::testing::World;
+    use proptest::prelude::*;
 
     fn config(lines: &str) -> Config {
         let parsed = corefile::parse("Corefile", format!("a.test {{\n{lines}\n}}").as_bytes(), &());
@@ -374,6 +375,18 @@ mod tests {
             ["cache 30 a.test b.test", "cache {\n disable denial a.test\n disable success\n}"]
         {
             assert_eq!(World::complaints::<Cache>(&format!(". {{\n{fine}\n}}")), "", "{fine}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_words_are_read_without_a_panic(
+            words in prop::collection::vec(r"success|denial|prefetch|serve_stale|servfail|verify|[-+]?[0-9]{1,12}[smh%]?|[a-z.]{1,5}", 0..7),
+        ) {
+            let words = words.join(" ");
+            for corefile in [format!("cache {words}"), format!("cache {{\n {words}\n}}")] {
+                World::complaints::<Cache>(&format!(". {{\n{corefile}\n}}"));
+            }
         }
     }
 }

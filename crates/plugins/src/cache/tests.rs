@@ -395,7 +395,7 @@ async fn what_is_kept_survives_a_reload_that_cannot_change_it() {
 }
 
 #[tokio::test]
-async fn a_hit_allocates_nothing_for_an_exchange_that_is_used_again() {
+async fn a_hit_is_written_into_the_memory_of_the_exchange() {
     let bench = Bench::with("cache");
     bench.upstream.answers("a.test A", "NOERROR\na.test 60 A 192.0.2.1");
     bench.ask("a.test A").await;

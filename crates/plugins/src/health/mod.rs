@@ -1,11 +1,11 @@
 //! `health`: tells liveness probes that the process runs. It answers no question.
 
-mod probe;
+mod self_test;
 
 use crate::directive::{Built, Directive};
 use crate::env::{Endpoint, Env, HttpAnswer, IfTaken};
 use corefile::{Accepted, Block, Mistakes, Property, Repeats, Syntax, kind};
-use probe::Probe;
+use self_test::SelfTest;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,11 +57,9 @@ impl Directive for Health {
 
     fn build(config: Config, env: &mut Env<'_>) -> Built {
         env.parts.lameduck = env.parts.lameduck.max(config.lameduck);
-        if let Some(address) = probe::reachable(&config.address) {
-            let made = Probe::new(address, env);
-            let probe = env.keep(address.to_string(), || made);
-            env.on_start(move |runtime| probe.start(runtime));
-        }
+        let process = env.process;
+        let test = env.keep(config.address.clone(), || SelfTest::new(&config.address, process));
+        env.on_start(move |runtime| test.start(runtime));
         env.serve_http(Endpoint {
             address: config.address,
             path: "/health",

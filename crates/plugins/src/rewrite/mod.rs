@@ -142,7 +142,8 @@ mod tests {
     use super::*;
     use crate::testing::{Upstream, World, router, shown, told};
     use chain::Router;
-    use wire::Rcode;
+    use proptest::prelude::*;
+    use wire::{NameBuf, Rcode};
 
     /// The plugin with these lines, above an upstream server.
     fn rewritten(lines: &str) -> (World, Upstream, Router) {
@@ -433,6 +434,83 @@ mod tests {
             "{\n name a\n b }",
         ] {
             assert_eq!(complaints(fine), "", "{fine}");
+        }
+    }
+
+    /// Any words, and rules that are nearly always right.
+    fn any_rule() -> impl Strategy<Value = String> {
+        let word = prop::sample::select(vec![
+            "continue",
+            "stop",
+            "name",
+            "class",
+            "type",
+            "ttl",
+            "rcode",
+            "cname",
+            "edns0",
+            "exact",
+            "prefix",
+            "suffix",
+            "substring",
+            "regex",
+            "answer",
+            "auto",
+            "value",
+            "a.test",
+            "{1}.x",
+            "IN",
+            "A",
+            "5-9",
+            "0",
+            "local",
+            "nsid",
+            "set",
+            "append",
+            "unset",
+            "revert",
+            "{qname}",
+        ]);
+        let words = prop::collection::vec(word, 1..9).prop_map(|words| words.join(" "));
+        let mode = prop::sample::select(vec!["", "continue ", "stop "]);
+        let field = prop::sample::select(vec![
+            "name exact F T",
+            "name prefix F T",
+            "name suffix F T answer auto",
+            "name substring F T answer auto",
+            "name regex (.*)F {1}T answer name F T",
+            "name regex (.*)(F) {2}.{1} answer value (F) {1}",
+            "ttl suffix F 5-9",
+            "type A ANY",
+            "rcode regex F 0 3",
+            "cname substring F T",
+            "edns0 local append 9 {qname}",
+        ]);
+        let part = || prop::sample::select(vec!["a", "b", ".", ".test", "a.test", "x..y", "a\\."]);
+        let rule = (mode, field, part(), part()).prop_map(|(mode, field, from, to)| {
+            mode.to_owned() + &field.replace('F', from).replace('T', to)
+        });
+        prop_oneof![1 => words, 6 => rule].prop_map(|rule| format!("rewrite {rule}"))
+    }
+
+    proptest! {
+        /// What can be read can be asked: nobody panics, and the question comes back as it was.
+        #[test]
+        fn any_rules_are_read_and_obeyed(
+            lines in prop::collection::vec(any_rule(), 1..5),
+            asked in r"([ab.]|\\[.@]|\\000|xtest|test){0,9}",
+        ) {
+            let mut world = World::new();
+            let upstream = Upstream::new(&world);
+            upstream.is_local();
+            let corefile = format!(". {{\n{}\n}}", lines.join("\n"));
+            if let (Ok(plugin), Ok(asked)) = (world.build::<Rewrite>(&corefile), asked.parse::<NameBuf>()) {
+                upstream.answers("a.test A", "NOERROR\na.test 9 CNAME b.test\nb.test 9 MX 1 a.test");
+                let router = router(vec![plugin, Box::new(upstream)]);
+                let mut x = world.question(&format!("{asked} A"));
+                let _ = router.answer(&mut x);
+                prop_assert_eq!(x.question.name(), asked.as_name());
+            }
         }
     }
 }

@@ -227,7 +227,8 @@ fn without_root(name: &NameBuf) -> &[u8] {
 
 /// Where `part`, which is not empty, is first found.
 fn find(text: &[u8], part: &[u8]) -> Option<usize> {
-    text.windows(part.len()).position(|window| window == part)
+    let last = text.len().checked_sub(part.len())?;
+    (0..=last).find(|&at| text[at] == part[0] && text[at..].starts_with(part))
 }
 
 #[cfg(test)]

@@ -6,10 +6,14 @@ use wire::{BadName, NAME_MAX, Name, NameBuf};
 /// The most octets of the text of a name: each octet may take four characters.
 const TEXT_MAX: usize = 4 * NAME_MAX;
 
-/// The text of a name, or of what a rule makes of one. In place: no allocation.
+/// The text of a name, or of what a rule makes of one.
+///
+/// In place, unless escapes make it longer than a name without them can be.
 pub(super) struct Text {
-    octets: [u8; TEXT_MAX],
+    short: [u8; NAME_MAX],
     length: usize,
+    /// All of a text that is longer.
+    long: Vec<u8>,
     /// More was to be written than a name has.
     overflowed: bool,
 }
@@ -17,22 +21,37 @@ pub(super) struct Text {
 impl Text {
     /// No text yet.
     pub(super) fn new() -> Self {
-        Self { octets: [0; TEXT_MAX], length: 0, overflowed: false }
+        Self { short: [0; NAME_MAX], length: 0, long: Vec::new(), overflowed: false }
     }
 
-    /// The name in lower case with its final dot, and with the escapes that CoreDNS's rules see.
+    /// The text of a name in lower case: with its final dot, and with the escapes that CoreDNS's rules
+    /// see.
     pub(super) fn of(name: Name<'_>) -> Self {
         let mut text = Self::new();
-        for label in name.labels() {
-            for octet in label {
-                text.push_octet(octet.to_ascii_lowercase());
+        if is_plain(name) {
+            text.push_plain(name);
+        } else {
+            for label in name.labels() {
+                label.iter().for_each(|octet| text.push_octet(octet.to_ascii_lowercase()));
+                text.push(b".");
             }
-            text.push(b".");
-        }
-        if name.is_root() {
-            text.push(b".");
+            if name.is_root() {
+                text.push(b".");
+            }
         }
         text
+    }
+
+    /// The octets of a plain name are its text, but for the dots.
+    fn push_plain(&mut self, name: Name<'_>) {
+        let octets = name.octets();
+        self.length = octets.len() - 1;
+        self.short[..self.length].copy_from_slice(&octets[1..]);
+        let mut at = 0;
+        while octets[at] != 0 {
+            at += 1 + usize::from(octets[at]);
+            self.short[at - 1] = b'.';
+        }
     }
 
     fn push_octet(&mut self, octet: u8) {
@@ -50,18 +69,27 @@ impl Text {
 
     /// Appends to the text.
     pub(super) fn push(&mut self, text: &[u8]) {
-        match self.octets.get_mut(self.length..self.length + text.len()) {
-            Some(room) => {
+        if self.as_bytes().len() + text.len() > TEXT_MAX {
+            self.overflowed = true;
+            return;
+        }
+        match self.short.get_mut(self.length..self.length + text.len()) {
+            Some(room) if self.long.is_empty() => {
                 room.copy_from_slice(text);
                 self.length += text.len();
             }
-            None => self.overflowed = true,
+            _ => {
+                if self.long.is_empty() {
+                    self.long.extend_from_slice(&self.short[..self.length]);
+                }
+                self.long.extend_from_slice(text);
+            }
         }
     }
 
     /// The text.
     pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.octets[..self.length]
+        if self.long.is_empty() { &self.short[..self.length] } else { &self.long }
     }
 
     /// The name that the text says, with or without a final dot.
@@ -72,6 +100,23 @@ impl Text {
         NameBuf::from_text(self.as_bytes(), Name::ROOT)
     }
 }
+
+/// Whether no octet of a name needs an escape, as in nearly all names. The root's text is no copy.
+fn is_plain(name: Name<'_>) -> bool {
+    let plain = |label: &[u8]| label.iter().all(|octet| PLAIN[usize::from(*octet)]);
+    !name.is_root() && name.labels().all(plain)
+}
+
+/// The octets that stand for themselves everywhere.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut octet = 0;
+    while octet < plain.len() {
+        plain[octet] = matches!(octet as u8, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'*');
+        octet += 1;
+    }
+    plain
+};
 
 /// What is wrong is shown as CoreDNS shows it.
 impl From<&Text> for Box<str> {
