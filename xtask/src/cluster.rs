@@ -19,6 +19,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use process::Process;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 /// The processes of a cluster, in the order in which they start.
@@ -198,6 +199,26 @@ impl Cluster {
         let mut command = Command::new(&path);
         command.args(self.arguments(name));
         process.start(command).map_err(|error| Failure::file(&path, error))
+    }
+
+    /// Ends one process; the others go on.
+    pub fn stop_process(&self, name: &str) -> Result<(), Failure> {
+        Self::stop(&self.directory, &[name])
+    }
+
+    /// Lets a process hang: its connections stay open, but nothing comes of them.
+    pub fn pause(&self, name: &str) -> Result<(), Failure> {
+        self.signal(name, Signal::STOP)
+    }
+
+    /// Lets a process go on that hangs.
+    pub fn resume(&self, name: &str) -> Result<(), Failure> {
+        self.signal(name, Signal::CONT)
+    }
+
+    fn signal(&self, name: &str, signal: Signal) -> Result<(), Failure> {
+        let process = Process { directory: &self.directory, name: known(name)? };
+        process.signal(signal).map_err(|error| Failure::file(Path::new(name), error))
     }
 
     /// Waits until the API server answers and says that it is ready.

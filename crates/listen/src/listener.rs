@@ -5,7 +5,7 @@ use crate::tcp::{self, TcpSettings};
 use crate::{socket, udp};
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -100,10 +100,13 @@ impl Listener {
     /// Answers what has already come in, then closes all sockets; waits for connections that are
     /// still in use, and for questions that wait, but not longer than `grace`.
     pub async fn close(mut self, grace: Duration) {
+        for socket in &self.udp {
+            turn_away(socket);
+        }
         self.stopping.store(true, Ordering::Release);
         self.stop_tcp.send_replace(true);
         for socket in &self.udp {
-            // Not connected, so this reports an error; but it wakes the thread that receives.
+            // This wakes the thread that receives. What has come in is read all the same.
             let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Read);
         }
         let Some(serving) = self.serving.take() else { return };
@@ -124,6 +127,21 @@ impl Listener {
         };
         let _ = tokio::time::timeout(grace, quiet).await;
     }
+}
+
+/// Lets the kernel refuse every datagram from now on, or give it to others that listen at the address.
+///
+/// A socket stays open until the last question that waits has its answer, and what came to it after
+/// its worker looked for the last time would lie there without a word. But a connected socket takes
+/// datagrams from its peer alone, and this one's peer becomes itself. It can still send to anybody.
+fn turn_away(socket: &UdpSocket) {
+    let Ok(mut own) = socket.local_addr() else { return };
+    match own.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => own.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => own.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    let _ = socket.connect(own); // without it, a late question only gets no answer
 }
 
 /// Why an address cannot be listened on.

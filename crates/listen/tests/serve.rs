@@ -334,6 +334,33 @@ fn closing_answers_what_has_come_in() {
 }
 
 #[test]
+fn while_a_question_waits_later_ones_are_refused_not_lost() {
+    for bind in ["127.0.0.1:0", "0.0.0.0:0", "[::]:0"] {
+        let mut served = serve(bind, LaneSettings::default());
+        let (waiting, go, address) = (served.udp(), served.go.clone(), served.address);
+        waiting.send(&query(1, "wait.test")).unwrap();
+        while served.service.lane.waiting() == 0 {
+            std::thread::yield_now();
+        }
+        let closing = std::thread::spawn(move || served.close());
+        let error = loop {
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
+            socket.connect(address).unwrap();
+            socket.send(&query(2, "now.test")).unwrap();
+            if let Err(error) = socket.recv(&mut [0; 4096]) {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused, "{bind}");
+        assert!(!closing.is_finished(), "{bind}: a question waits");
+        go.notify_one();
+        assert_eq!(receive(&waiting).id, 1, "{bind}");
+        closing.join().unwrap();
+    }
+}
+
+#[test]
 fn a_port_in_use_is_known_before_anything_is_served() {
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
     let error = Listener::open(taken.local_addr().unwrap(), 1).map(|_| ()).unwrap_err();

@@ -30,3 +30,17 @@ pub use ports::PortBlock;
 pub use process::Process;
 pub use scenario::{Report, Server, run};
 pub use upstream::FakeUpstream;
+
+/// Looks again and again whether something is so, for no longer than `within`; tells whether it is.
+///
+/// For what nothing else tells: what another process answers, counts or writes.
+pub fn until(within: std::time::Duration, mut is_so: impl FnMut() -> bool) -> bool {
+    let deadline = std::time::Instant::now() + within;
+    while !is_so() {
+        if std::time::Instant::now() >= deadline {
+            return false;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    true
+}

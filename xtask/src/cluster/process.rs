@@ -50,6 +50,12 @@ impl Process<'_> {
         fs::write(self.pid_file(), child.id().to_string())
     }
 
+    /// Sends it a signal.
+    pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
+        let pid = self.running().ok_or(io::ErrorKind::NotFound)?;
+        Ok(pidfd_send_signal(pidfd_open(pid, PidfdFlags::empty())?, signal)?)
+    }
+
     /// Ends it: with SIGTERM and, after its grace, with SIGKILL.
     pub(super) fn stop(&self) -> io::Result<()> {
         if let Some(pid) = self.running() {

@@ -83,6 +83,27 @@ impl Client {
         Ok(Answer { sent, received })
     }
 
+    /// Asks and tells, for people, in what the reply is not as expected.
+    pub fn compare(&mut self, question: &Question, expected: &Expected) -> Result<(), String> {
+        let (asked, wanted) = (&question.text, expected.text());
+        let answer = self.ask(question, expected);
+        let answer = answer.map_err(|e| format!("asked\n{asked}\nexpected\n{wanted}\ngot\n{e}"))?;
+        let differences = expected.differences(question, &answer);
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let (got, why) = (answer.received.text(), differences.join("\n"));
+        Err(format!("asked\n{asked}\nexpected\n{wanted}\ngot\n{got}\nthat is\n{why}"))
+    }
+
+    /// The same with question and reply as a scenario writes them: `NAME TYPE …` and `;; CODE …`.
+    pub fn expect(&mut self, question: &str, reply: &str) -> Result<(), String> {
+        let question = Question::read(question).map_err(|mistake| mistake.to_string())?;
+        let expected =
+            Expected::read((1..).zip(reply.lines())).map_err(|mistake| mistake.to_string())?;
+        self.compare(&question, &expected)
+    }
+
     fn ask_udp(
         &self,
         question: &Question,

@@ -175,7 +175,7 @@ impl Play<'_> {
         let client = &mut self.client;
         let wrong = questions.iter().filter_map(|question| {
             let deadline = Instant::now() + within;
-            until(deadline, || ask(client, question, expected)).err()
+            until(deadline, || client.compare(question, expected)).err()
         });
         let wrong: Vec<String> = wrong.collect();
         if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n\n")) }
@@ -303,18 +303,6 @@ fn until(deadline: Instant, mut attempt: impl FnMut() -> Result<(), String>) -> 
         }
         std::thread::sleep(PAUSE);
     }
-}
-
-fn ask(client: &mut Client, question: &Question, expected: &Expected) -> Result<(), String> {
-    let (asked, wanted) = (&question.text, expected.text());
-    let answer = client.ask(question, expected);
-    let answer = answer.map_err(|e| format!("asked\n{asked}\nexpected\n{wanted}\ngot\n{e}"))?;
-    let differences = expected.differences(question, &answer);
-    if differences.is_empty() {
-        return Ok(());
-    }
-    let (got, why) = (answer.received.text(), differences.join("\n"));
-    Err(format!("asked\n{asked}\nexpected\n{wanted}\ngot\n{got}\nthat is\n{why}"))
 }
 
 fn asked(stage: &Stage, upstream: usize, lines: &[(Question, Count)]) -> Result<(), String> {
