@@ -65,7 +65,7 @@ impl Process {
         self.since = Instant::now();
     }
 
-    /// Sends a signal, but not to a process that has answered for less than [`SETTLED`].
+    /// Sends a signal, but not to a process that has answered for less than `SETTLED`.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
         std::thread::sleep(SETTLED.saturating_sub(self.since.elapsed()));
         Ok(kill_process(Pid::from_child(&self.child), signal)?)
