@@ -8,7 +8,6 @@ use crate::model::table::Table;
 use crate::objects::{Kind, Kinds};
 use foldhash::quality::RandomState;
 use std::hash::{BuildHasher, Hash};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 /// The names and addresses of a cluster, as they are now.
@@ -19,7 +18,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 pub struct Cluster {
     /// Seeded: the names are chosen by whoever may create a service.
     hasher: RandomState,
-    pub(crate) entries: Table<Arc<Entry>>,
+    pub(crate) entries: Table<Entry>,
     /// The places of the entries that an address leads back to.
     pub(crate) addresses: Table<u64>,
     pub(crate) namespaces: Table<Label>,

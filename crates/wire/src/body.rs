@@ -106,14 +106,6 @@ impl Body {
         self.len() * size_of::<Record>() + self.octets.len()
     }
 
-    /// Gives back the memory that is not in use.
-    pub fn shrink(&mut self) {
-        self.answer.shrink_to_fit();
-        self.authority.shrink_to_fit();
-        self.additional.shrink_to_fit();
-        self.octets.shrink_to_fit();
-    }
-
     /// The records of a section.
     pub fn section(&self, section: Section) -> &[Record] {
         match section {
@@ -254,6 +246,20 @@ impl Body {
         self.additional.extend_from_slice(&other.additional);
         self.octets.extend_from_slice(&other.octets);
         self.overflowed = other.overflowed;
+    }
+
+    /// The names and data of all records, for who keeps bodies in less memory than this type takes.
+    pub fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+
+    /// Becomes the body that once had these sections and [`Body::octets`], in its own memory.
+    pub fn restore(&mut self, sections: [&[Record]; 3], octets: &[u8]) {
+        self.clear();
+        for (section, records) in Section::ALL.into_iter().zip(sections) {
+            self.section_mut(section).extend_from_slice(records);
+        }
+        self.octets.extend_from_slice(octets);
     }
 
     /// Changes the owner of every record that `rename` has a new name for.

@@ -6,16 +6,19 @@ use super::table::Value;
 use crate::address::Address;
 use crate::objects::{Service, Target};
 use std::net::IpAddr;
-use std::sync::Arc;
+use triomphe::ThinArc;
 use wire::{Name, NameBuf};
 
 /// A service and its EndpointSlices under their common name. Never changes: a change makes a new
 /// one, which shares the slices.
+///
+/// The octets are the labels of service and namespace as they stand in a name in wire form, in lower
+/// case; then the service, if it is known. All is in one piece of memory, as a look-up reads all.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Entry(ThinArc<Head, u8>);
+
 #[derive(PartialEq)]
-pub(crate) struct Entry {
-    /// The labels of service and namespace as they stand in a name in wire form, in lower case;
-    /// then the service, if it is known. In one run, as a look-up reads both.
-    packed: Box<[u8]>,
+struct Head {
     key_len: u8,
     slices: Box<[PackedSlice]>,
     /// Whether an address has more than one endpoint.
@@ -26,22 +29,18 @@ impl Entry {
     /// A name of which nothing is known yet.
     pub(crate) fn empty(key: &[u8]) -> Self {
         // Two labels with their lengths: 128 octets at most.
-        Self {
-            packed: key.into(),
-            key_len: key.len() as u8,
-            slices: Box::default(),
-            repeats: false,
-        }
+        let head = Head { key_len: key.len() as u8, slices: Box::default(), repeats: false };
+        Self(ThinArc::from_header_and_slice(head, key))
     }
 
     /// Whether nothing is known.
     pub(crate) fn is_empty(&self) -> bool {
-        self.service().is_none() && self.slices.is_empty()
+        self.service().is_none() && self.slices().is_empty()
     }
 
     #[inline]
     pub(crate) fn key(&self) -> &[u8] {
-        &self.packed[..self.key_len as usize]
+        &self.0.slice[..self.head().key_len as usize]
     }
 
     /// The label of the namespace.
@@ -51,38 +50,46 @@ impl Entry {
 
     #[inline]
     pub(crate) fn service(&self) -> Option<PackedService<'_>> {
-        let service = &self.packed[self.key_len as usize..];
+        let service = &self.0.slice[self.head().key_len as usize..];
         (!service.is_empty()).then_some(PackedService(service))
     }
 
     pub(crate) fn slices(&self) -> &[PackedSlice] {
-        &self.slices
+        &self.head().slices
     }
 
+    /// Whether an address has more than one endpoint.
     pub(crate) fn repeats(&self) -> bool {
-        self.repeats
+        self.head().repeats
     }
 
     pub(crate) fn endpoints(&self) -> impl Iterator<Item = PackedEndpoint<'_>> {
-        self.slices.iter().flat_map(PackedSlice::endpoints)
+        self.slices().iter().flat_map(PackedSlice::endpoints)
     }
 
     /// The same with another service, as [`pack_service`] makes it, or none.
     pub(crate) fn with_service(&self, service: Option<&[u8]>) -> Self {
-        let packed = [self.key(), service.unwrap_or_default()].concat().into();
-        let slices = self.slices.clone();
-        Self { packed, key_len: self.key_len, slices, repeats: self.repeats }
+        let octets = [self.key(), service.unwrap_or_default()].concat();
+        let Head { key_len, slices, repeats } = self.head();
+        let head = Head { key_len: *key_len, slices: slices.clone(), repeats: *repeats };
+        Self(ThinArc::from_header_and_slice(head, &octets))
     }
 
     /// The same with `new` in the place of `old`; either may be absent.
     pub(crate) fn with_slice(&self, old: Option<&PackedSlice>, new: Option<&PackedSlice>) -> Self {
-        let kept = self.slices.iter().filter(|slice| Some(*slice) != old);
+        let kept = self.slices().iter().filter(|slice| Some(*slice) != old);
         let slices: Box<[_]> = kept.chain(new).cloned().collect();
         let mut addresses: Vec<_> =
             slices.iter().flat_map(PackedSlice::endpoints).map(|it| it.address).collect();
         addresses.sort_unstable();
         let repeats = addresses.windows(2).any(|pair| pair[0] == pair[1]);
-        Self { packed: self.packed.clone(), key_len: self.key_len, slices, repeats }
+        let head = Head { key_len: self.head().key_len, slices, repeats };
+        Self(ThinArc::from_header_and_slice(head, &self.0.slice))
+    }
+
+    #[inline]
+    fn head(&self) -> &Head {
+        &self.0.header.header
     }
 
     /// Every address that leads back here, once and in order.
@@ -100,7 +107,7 @@ pub(crate) fn namespace_of(key: &[u8]) -> &[u8] {
     &key[2 + key[0] as usize..]
 }
 
-impl Value for Arc<Entry> {
+impl Value for Entry {
     fn is_same(&self, other: &Self) -> bool {
         self.key() == other.key()
     }

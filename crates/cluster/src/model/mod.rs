@@ -30,7 +30,7 @@ use table::{Edit, Value};
 /// All that is known of a cluster, and the way to change it.
 pub struct Model {
     cluster: Arc<Cluster>,
-    entries: Holdings<Arc<Entry>>,
+    entries: Holdings<Entry>,
     slices: Holdings<PackedSlice>,
     namespaces: Holdings<Label>,
     pods: Holdings<PackedPod>,
@@ -204,7 +204,7 @@ impl Model {
         if changed.is_empty() {
             self.entries.remove((key, &[]));
         } else {
-            self.entries.put(Arc::new(changed));
+            self.entries.put(changed);
         }
         self.pending.entries.push(key.into());
     }
@@ -305,7 +305,7 @@ impl Model {
             if old.as_ref() == new {
                 continue;
             }
-            self.move_addresses(place, old.as_deref(), new.map(|new| &**new), &mut addresses);
+            self.move_addresses(place, old.as_ref(), new, &mut addresses);
             let stays = new.is_some();
             entries.extend(new.cloned().or(old).map(|value| Edit { place, value, stays }));
         }
@@ -352,7 +352,7 @@ fn slice_entry_key(slice: &PackedSlice) -> Box<[u8]> {
     entry_key(slice.service(), slice.namespace())
 }
 
-impl Keyed for Arc<Entry> {
+impl Keyed for Entry {
     fn identity(&self) -> (&[u8], &[u8]) {
         (self.key(), &[])
     }

@@ -1,7 +1,7 @@
 //! What readers look into: tables that change under them without making them wait.
 
-use arc_swap::ArcSwap;
-use std::sync::Arc;
+use arc_swap::ArcSwapAny;
+use triomphe::ThinArc;
 
 /// How many parts a table has. A change copies one of them: 40 entries of 10,000.
 const SHARDS: usize = 256;
@@ -15,7 +15,10 @@ pub(crate) struct Table<T> {
     shards: Box<[Shard<T>]>,
 }
 
-struct Shard<T>(ArcSwap<Box<[Slot<T>]>>);
+struct Shard<T>(ArcSwapAny<Slots<T>>);
+
+/// In one piece of memory with its count: a look-up goes from the table straight to a slot.
+type Slots<T> = ThinArc<(), Slot<T>>;
 
 #[derive(Clone, Copy)]
 struct Slot<T> {
@@ -41,15 +44,16 @@ pub(crate) struct Edit<T> {
 
 impl<T: Value> Table<T> {
     pub(crate) fn new() -> Self {
-        let shards = (0..SHARDS).map(|_| Shard(ArcSwap::from_pointee(Box::default()))).collect();
-        Self { shards }
+        let empty = || Shard(ArcSwapAny::new(slots_of(Vec::new())));
+        Self { shards: (0..SHARDS).map(|_| empty()).collect() }
     }
 
     /// What `look` makes of the first value with this hash that it makes something of.
     #[inline]
     pub(crate) fn find<R>(&self, place: u64, mut look: impl FnMut(&T) -> Option<R>) -> Option<R> {
-        let slots = self.shards[shard_of(place)].0.load();
-        slots[first_at(&slots, place)..]
+        let shard = self.shards[shard_of(place)].0.load();
+        let slots = &shard.slice;
+        slots[first_at(slots, place)..]
             .iter()
             .take_while(|slot| slot.place == place)
             .find_map(|slot| look(&slot.value))
@@ -66,7 +70,7 @@ impl<T: Value> Table<T> {
     /// How many values there are.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.0.load().len()).sum()
+        self.shards.iter().map(|shard| shard.0.load().slice.len()).sum()
     }
 
     /// Makes the changes visible, part by part: each part is copied once however many changes it
@@ -76,13 +80,13 @@ impl<T: Value> Table<T> {
         let same_shard = |a: &Edit<T>, b: &Edit<T>| shard_of(a.place) == shard_of(b.place);
         for group in edits.chunk_by(same_shard) {
             let shard = &self.shards[shard_of(group[0].place)].0;
-            shard.store(Arc::new(edited(&shard.load(), group)));
+            shard.store(edited(&shard.load().slice, group));
         }
     }
 }
 
 /// A part with changes, which are sorted by place as the part is.
-fn edited<T: Value>(old: &[Slot<T>], edits: &[Edit<T>]) -> Box<[Slot<T>]> {
+fn edited<T: Value>(old: &[Slot<T>], edits: &[Edit<T>]) -> Slots<T> {
     let mut slots = Vec::with_capacity(old.len() + edits.len());
     let mut at = 0;
     for edits in edits.chunk_by(|a, b| a.place == b.place) {
@@ -97,7 +101,11 @@ fn edited<T: Value>(old: &[Slot<T>], edits: &[Edit<T>]) -> Box<[Slot<T>]> {
         at = end;
     }
     slots.extend_from_slice(&old[at..]);
-    slots.into_boxed_slice()
+    slots_of(slots)
+}
+
+fn slots_of<T>(slots: Vec<Slot<T>>) -> Slots<T> {
+    ThinArc::from_header_and_iter((), slots.into_iter())
 }
 
 /// Where the slots of `place` begin, or would.

@@ -2,9 +2,11 @@
 
 use super::nature::Nature;
 use chain::Moment;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
-use wire::{Body, Class, ExtendedError, Flags, Name, Question, Rcode, RecordType, Reply};
+use triomphe::ThinArc;
+use wire::{Class, ExtendedError, Flags, Name, Question, Rcode, Record, RecordType, Reply};
 
 /// What a reply is kept under.
 #[derive(Clone, Copy, Debug)]
@@ -66,15 +68,25 @@ pub(super) enum Age {
     Over,
 }
 
-/// A reply that is kept. Nobody changes it: a newer reply becomes an entry of its own.
-pub(super) struct Entry {
-    name: Box<[u8]>,
+/// A reply that is kept, shared by all who need it. Nobody changes it: a newer reply becomes an entry
+/// of its own.
+///
+/// The octets are the name that was asked for, then those of the records. What a hit reads is in two
+/// pieces of memory: the octets with their head, and the records.
+#[derive(Clone)]
+pub(super) struct Entry(ThinArc<Head, u8>);
+
+pub(super) struct Head {
     rest: u64,
+    name_len: u8,
     pub(super) kind: Kind,
     pub(super) rcode: Rcode,
     /// Of RA and AD.
     flags: Flags,
-    body: Body,
+    /// Of all sections in order.
+    records: Box<[Record]>,
+    /// Where the authority section begins, and the additional one.
+    sections: [u16; 2],
     /// Whether it has what was asked for.
     pub(super) is_answer: bool,
     /// Seconds for which it holds.
@@ -93,8 +105,10 @@ pub(super) struct Entry {
     held_until: AtomicU64,
 }
 
-/// How an entry is made.
-pub(super) struct Making {
+/// What an entry is made of.
+pub(super) struct Making<'m> {
+    pub(super) key: Key<'m>,
+    pub(super) reply: &'m Reply,
     pub(super) nature: Nature,
     pub(super) is_answer: bool,
     pub(super) ttl: u32,
@@ -103,7 +117,7 @@ pub(super) struct Making {
     pub(super) stale: Duration,
 }
 
-impl Making {
+impl Making<'_> {
     /// The store that it belongs to.
     pub(super) fn kind(&self) -> Kind {
         match self.nature {
@@ -114,36 +128,53 @@ impl Making {
 }
 
 impl Entry {
-    /// Keeps a copy of a reply.
-    pub(super) fn new(key: &Key<'_>, reply: &Reply, making: &Making) -> Self {
-        let Making { nature, is_answer, ttl, now, stale } = *making;
+    /// Keeps a copy of a reply, at this place of its store's order. It is as popular as the older one
+    /// whose place it takes.
+    pub(super) fn new(making: &Making<'_>, slot: u32, older: Option<&Self>) -> Self {
+        let Making { key, reply, nature, is_answer, ttl, now, stale } = *making;
         // An error that is over is no better than a new one.
         let stale = if nature == Nature::Error { Duration::ZERO } else { stale };
-        let mut body = Body::new();
-        body.copy_from(&reply.body);
-        body.shrink();
-        Self {
-            name: key.name.octets().into(),
+        let body = &reply.body;
+        // A body has 6,000 records at most.
+        let authority = body.answer.len() as u16;
+        let additional = authority + body.authority.len() as u16;
+        let head = Head {
             rest: key.rest(),
+            name_len: key.name.len() as u8, // a name has 255 octets at most
             kind: making.kind(),
             rcode: reply.rcode,
             flags: reply.flags.only(Flags::RA.with(Flags::AD)),
-            body,
+            records: body.records().copied().collect(),
+            sections: [authority, additional],
             is_answer,
             ttl,
             stored: now,
             end: now.after(Duration::from_secs(ttl.into()) + stale),
-            slot: 0,
-            used: AtomicBool::new(false),
-            hits: AtomicU32::new(0),
-            last_hit: AtomicU64::new(0),
+            slot,
+            used: AtomicBool::new(older.is_some_and(|older| older.used.load(Relaxed))),
+            hits: AtomicU32::new(older.map_or(0, |older| older.hits.load(Relaxed))),
+            last_hit: AtomicU64::new(older.map_or(0, |older| older.last_hit.load(Relaxed))),
             held_until: AtomicU64::new(0),
-        }
+        };
+        let octets = [key.name.octets(), body.octets()].concat();
+        Self(ThinArc::from_header_and_slice(head, &octets))
     }
 
     /// Whether it is kept under this key.
+    #[inline]
     pub(super) fn is_of(&self, key: &Key<'_>) -> bool {
-        self.rest == key.rest() && *self.name == *key.name.octets()
+        self.rest == key.rest() && self.octets().0 == key.name.octets()
+    }
+
+    /// Whether both are one entry.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        ThinArc::ptr(&self.0) == ThinArc::ptr(&other.0)
+    }
+
+    /// Those of the name, and those of the records.
+    #[inline]
+    fn octets(&self) -> (&[u8], &[u8]) {
+        self.0.slice.split_at(self.name_len.into())
     }
 
     /// Whether it says that a server failed.
@@ -172,7 +203,10 @@ impl Entry {
         // all.
         reply.flags = reply.flags.with(Flags::AA).with(self.flags);
         reply.rcode = self.rcode;
-        reply.body.copy_from(&self.body);
+        let [authority, additional] = self.sections.map(usize::from);
+        let (records, additional) = self.records.split_at(additional);
+        let (answer, authority) = records.split_at(authority);
+        reply.body.restore([answer, authority, additional], self.octets().1);
         for record in reply.body.records_mut() {
             record.ttl = ttl;
         }
@@ -208,13 +242,6 @@ impl Entry {
         hits + 1 >= amount
     }
 
-    /// Takes over how popular the entry was whose place this one takes.
-    pub(super) fn inherit(&mut self, older: &Self) {
-        *self.used.get_mut() = older.used.load(Relaxed);
-        *self.hits.get_mut() = older.hits.load(Relaxed);
-        *self.last_hit.get_mut() = older.last_hit.load(Relaxed);
-    }
-
     /// Whether it may be asked for again now; if so, nobody else may for this long.
     pub(super) fn claim(&self, now: Moment, hold: Duration) -> bool {
         let until = self.held_until.load(Relaxed);
@@ -229,10 +256,20 @@ impl Entry {
 
     /// Octets of memory that it takes, with what its store needs for it.
     pub(super) fn memory(&self) -> usize {
-        size_of::<Self>() + OVERHEAD + self.name.len() + self.body.memory()
+        let (octets, records) = (self.0.slice.len(), size_of_val(&*self.records));
+        size_of::<Head>() + OVERHEAD + octets + records
+    }
+}
+
+impl Deref for Entry {
+    type Target = Head;
+
+    #[inline]
+    fn deref(&self) -> &Head {
+        &self.0.header.header
     }
 }
 
 /// What an entry costs beside its own octets: its places in the table and in the order, and what the
-/// allocator adds to five pieces of memory.
-const OVERHEAD: usize = 200;
+/// allocator adds to four pieces of memory.
+const OVERHEAD: usize = 160;

@@ -266,7 +266,8 @@ impl Cache {
             }
             _ => false,
         };
-        let making = Making { nature, is_answer, ttl, now: x.now, stale: settings.stale_window() };
+        let (reply, now, stale) = (&x.reply, x.now, settings.stale_window());
+        let making = Making { key, reply, nature, is_answer, ttl, now, stale };
         let kind = making.kind();
         let disabled = match kind {
             Kind::Success => &self.without_success,
@@ -275,7 +276,7 @@ impl Cache {
         if is_worse || disabled.cover(question.name()) {
             return;
         }
-        let evicted = self.store.put(&key, Entry::new(&key, &x.reply, &making), x.now);
+        let evicted = self.store.put(&making);
         match kind {
             // What is known last is true, except for errors, and for denials if answers are preferred.
             Kind::Success if is_answer || !settings.prefer_positive => {

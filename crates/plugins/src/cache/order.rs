@@ -1,9 +1,8 @@
 //! Who leaves first when a store is full.
 
-use super::entry::Entry;
+use super::entry::{Entry, Making};
 use chain::Moment;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// The entries of a store in the order in which they came, and a hand that goes through them.
@@ -34,7 +33,7 @@ struct Node {
 #[derive(Clone)]
 pub(super) struct Held {
     pub(super) tag: u64,
-    pub(super) entry: Arc<Entry>,
+    pub(super) entry: Entry,
 }
 
 impl Order {
@@ -43,14 +42,13 @@ impl Order {
         self.by_end.len()
     }
 
-    /// Puts an entry in as the newest.
-    pub(super) fn push(&mut self, tag: u64, mut entry: Entry) -> Held {
+    /// Makes an entry and puts it in as the newest.
+    pub(super) fn push(&mut self, tag: u64, making: &Making<'_>) -> Held {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.nodes.push(Node { entry: None, newer: None, older: None });
             (self.nodes.len() - 1) as u32 // there are no more nodes than entries, at most 10⁸
         });
-        entry.slot = slot;
-        let held = Held { tag, entry: Arc::new(entry) };
+        let held = Held { tag, entry: Entry::new(making, slot, None) };
         self.by_end.insert((held.entry.end, slot));
         self.nodes[slot as usize] =
             Node { entry: Some(held.clone()), newer: None, older: self.newest };
@@ -62,12 +60,10 @@ impl Order {
         held
     }
 
-    /// Puts an entry into the place of an older one under the same key.
-    pub(super) fn replace(&mut self, older: &Held, mut entry: Entry) -> Held {
+    /// Makes an entry in the place of an older one under the same key.
+    pub(super) fn replace(&mut self, older: &Held, making: &Making<'_>) -> Held {
         let slot = older.entry.slot;
-        entry.slot = slot;
-        entry.inherit(&older.entry);
-        let held = Held { tag: older.tag, entry: Arc::new(entry) };
+        let held = Held { tag: older.tag, entry: Entry::new(making, slot, Some(&older.entry)) };
         self.by_end.remove(&(older.entry.end, slot));
         self.by_end.insert((held.entry.end, slot));
         self.nodes[slot as usize].entry = Some(held.clone());

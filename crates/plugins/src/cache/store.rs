@@ -1,12 +1,13 @@
 //! The table of all entries.
 
 use super::budget::Budget;
-use super::entry::{Entry, Key, Kind};
+use super::entry::{Entry, Key, Kind, Making};
 use super::order::{Held, Order};
-use arc_swap::{ArcSwapOption, Guard};
+use arc_swap::{ArcSwapAny, Guard};
 use chain::Moment;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use triomphe::ThinArc;
 
 /// Entries by their keys.
 ///
@@ -19,14 +20,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 ///
 /// All writing is under one lock, which also guards the order in which entries leave.
 pub(super) struct Store {
-    pieces: Box<[ArcSwapOption<Piece>]>,
+    pieces: Box<[ArcSwapAny<Option<Piece>>]>,
     seed: foldhash::fast::RandomState,
     ledger: Mutex<Ledger>,
     budget: Arc<Budget>,
 }
 
 /// A few entries, each with the hash of its key.
-type Piece = Box<[Held]>;
+type Piece = ThinArc<(), Held>;
 
 /// What writers need to know.
 #[derive(Default)]
@@ -48,7 +49,7 @@ const PIECES_MAX: usize = 1 << 16;
 
 /// What is known about a key.
 pub(super) struct Looked {
-    piece: Guard<Option<Arc<Piece>>>,
+    piece: Guard<Option<Piece>>,
     success: Option<usize>,
     denial: Option<usize>,
 }
@@ -65,7 +66,7 @@ impl Looked {
     }
 
     fn entry(&self, at: Option<usize>) -> Option<&Entry> {
-        Some(&self.piece.as_deref()?.get(at?)?.entry)
+        Some(&slots(&self.piece).get(at?)?.entry)
     }
 }
 
@@ -74,7 +75,7 @@ impl Store {
     pub(super) fn new(success: usize, denial: usize, budget: Arc<Budget>) -> Self {
         let pieces = (success.saturating_add(denial) / PER_PIECE).clamp(1, PIECES_MAX);
         Self {
-            pieces: (0..pieces.next_power_of_two()).map(|_| ArcSwapOption::empty()).collect(),
+            pieces: (0..pieces.next_power_of_two()).map(|_| ArcSwapAny::new(None)).collect(),
             seed: foldhash::fast::RandomState::default(),
             ledger: Mutex::new(Ledger { capacities: [success, denial], ..Ledger::default() }),
             budget,
@@ -86,7 +87,7 @@ impl Store {
         let tag = self.tag(key);
         let piece = self.piece(tag).load();
         let (mut success, mut denial) = (None, None);
-        for (at, held) in piece.as_deref().into_iter().flatten().enumerate() {
+        for (at, held) in slots(&piece).iter().enumerate() {
             if held.tag == tag && held.entry.is_of(key) {
                 match held.entry.kind {
                     Kind::Success => success = Some(at),
@@ -97,11 +98,11 @@ impl Store {
         Looked { piece, success, denial }
     }
 
-    /// Keeps an entry, in the place of an older one of its kind; says how many that were still good
-    /// had to leave for it.
-    pub(super) fn put(&self, key: &Key<'_>, entry: Entry, now: Moment) -> usize {
-        let tag = self.tag(key);
-        let kind = entry.kind;
+    /// Keeps a reply, in the place of an older one of its kind; says how many that were still good had
+    /// to leave for it.
+    pub(super) fn put(&self, making: &Making<'_>) -> usize {
+        let Making { key, now, .. } = making;
+        let (tag, kind, now) = (self.tag(key), making.kind(), *now);
         let mut ledger = self.lock();
         if ledger.capacities[kind as usize] == 0 {
             return 0;
@@ -116,14 +117,14 @@ impl Store {
         {
             evicted += self.evict(&mut ledger, kind, now);
         }
-        let before = ledger.memory;
-        ledger.memory += entry.memory();
-        self.budget.take(entry.memory());
         let order = &mut ledger.orders[kind as usize];
         let newer = match &older {
-            Some(older) => order.replace(older, entry),
-            None => order.push(tag, entry),
+            Some(older) => order.replace(older, making),
+            None => order.push(tag, making),
         };
+        let before = ledger.memory;
+        ledger.memory += newer.entry.memory();
+        self.budget.take(newer.entry.memory());
         if let Some(older) = &older {
             self.forget(&mut ledger, older);
         }
@@ -185,18 +186,18 @@ impl Store {
     /// holds the lock.
     fn publish(&self, tag: u64, older: Option<&Held>, newer: Option<&Held>) {
         let before = self.piece(tag).load();
-        let stays =
-            |held: &&Held| older.is_none_or(|older| !Arc::ptr_eq(&older.entry, &held.entry));
-        let kept = before.as_deref().into_iter().flatten().filter(stays);
-        let piece: Piece = kept.chain(newer).cloned().collect();
-        self.piece(tag).store((!piece.is_empty()).then(|| Arc::new(piece)));
+        let stays = |held: &&Held| older.is_none_or(|older| !older.entry.is_same(&held.entry));
+        let kept = slots(&before).iter().filter(stays);
+        let after: Vec<Held> = kept.chain(newer).cloned().collect();
+        let is_empty = after.is_empty();
+        let piece = (!is_empty).then(|| ThinArc::from_header_and_iter((), after.into_iter()));
+        self.piece(tag).store(piece);
     }
 
     fn held(&self, tag: u64, key: &Key<'_>, kind: Kind) -> Option<Held> {
         let piece = self.piece(tag).load();
-        let mut held = piece.as_deref().into_iter().flatten();
         let is_it = |held: &&Held| held.tag == tag && held.entry.kind == kind;
-        held.find(|held| is_it(held) && held.entry.is_of(key)).cloned()
+        slots(&piece).iter().find(|held| is_it(held) && held.entry.is_of(key)).cloned()
     }
 
     fn tag(&self, key: &Key<'_>) -> u64 {
@@ -207,7 +208,7 @@ impl Store {
         hasher.finish()
     }
 
-    fn piece(&self, tag: u64) -> &ArcSwapOption<Piece> {
+    fn piece(&self, tag: u64) -> &ArcSwapAny<Option<Piece>> {
         // There is a power of two of them, one at least.
         &self.pieces[tag as usize & (self.pieces.len() - 1)]
     }
@@ -215,6 +216,10 @@ impl Store {
     fn lock(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn slots(piece: &Option<Piece>) -> &[Held] {
+    piece.as_ref().map_or(&[], |piece| &piece.slice)
 }
 
 impl Drop for Store {
@@ -252,8 +257,8 @@ mod tests {
         let question = question(number);
         let key = Key::new(&question, false, false);
         let reply = read_reply(&format!("NOERROR\nn{number}.test {ttl} TXT {number}"));
-        let making = Making { nature, is_answer: true, ttl, now, stale: Duration::ZERO };
-        store.put(&key, Entry::new(&key, &reply, &making), now)
+        let stale = Duration::ZERO;
+        store.put(&Making { key, reply: &reply, nature, is_answer: true, ttl, now, stale })
     }
 
     fn has(store: &Store, number: usize) -> bool {
