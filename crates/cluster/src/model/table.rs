@@ -3,8 +3,9 @@
 use arc_swap::ArcSwapAny;
 use triomphe::ThinArc;
 
-/// How many parts a table has. A change copies one of them: 40 entries of 10,000.
-const SHARDS: usize = 256;
+/// How many parts a table has. A change copies one of them: five entries of 10,000, which are few
+/// enough to lie in the same lines of memory as their count.
+const SHARDS: usize = 2048;
 
 /// A table in parts, each of which is replaced whole.
 ///
@@ -15,7 +16,7 @@ pub(crate) struct Table<T> {
     shards: Box<[Shard<T>]>,
 }
 
-struct Shard<T>(ArcSwapAny<Slots<T>>);
+struct Shard<T>(ArcSwapAny<Option<Slots<T>>>);
 
 /// In one piece of memory with its count: a look-up goes from the table straight to a slot.
 type Slots<T> = ThinArc<(), Slot<T>>;
@@ -44,15 +45,14 @@ pub(crate) struct Edit<T> {
 
 impl<T: Value> Table<T> {
     pub(crate) fn new() -> Self {
-        let empty = || Shard(ArcSwapAny::new(slots_of(Vec::new())));
-        Self { shards: (0..SHARDS).map(|_| empty()).collect() }
+        Self { shards: (0..SHARDS).map(|_| Shard(ArcSwapAny::new(None))).collect() }
     }
 
     /// What `look` makes of the first value with this hash that it makes something of.
     #[inline]
     pub(crate) fn find<R>(&self, place: u64, mut look: impl FnMut(&T) -> Option<R>) -> Option<R> {
         let shard = self.shards[shard_of(place)].0.load();
-        let slots = &shard.slice;
+        let slots = slots(&shard);
         slots[first_at(slots, place)..]
             .iter()
             .take_while(|slot| slot.place == place)
@@ -70,7 +70,7 @@ impl<T: Value> Table<T> {
     /// How many values there are.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.0.load().slice.len()).sum()
+        self.shards.iter().map(|shard| slots(&shard.0.load()).len()).sum()
     }
 
     /// Makes the changes visible, part by part: each part is copied once however many changes it
@@ -80,32 +80,33 @@ impl<T: Value> Table<T> {
         let same_shard = |a: &Edit<T>, b: &Edit<T>| shard_of(a.place) == shard_of(b.place);
         for group in edits.chunk_by(same_shard) {
             let shard = &self.shards[shard_of(group[0].place)].0;
-            shard.store(edited(&shard.load().slice, group));
+            shard.store(edited(slots(&shard.load()), group));
         }
     }
 }
 
 /// A part with changes, which are sorted by place as the part is.
-fn edited<T: Value>(old: &[Slot<T>], edits: &[Edit<T>]) -> Slots<T> {
-    let mut slots = Vec::with_capacity(old.len() + edits.len());
+fn edited<T: Value>(old: &[Slot<T>], edits: &[Edit<T>]) -> Option<Slots<T>> {
+    let mut new = Vec::with_capacity(old.len() + edits.len());
     let mut at = 0;
     for edits in edits.chunk_by(|a, b| a.place == b.place) {
         let place = edits[0].place;
         let begin = at + old[at..].partition_point(|slot| slot.place < place);
         let end = begin + old[begin..].partition_point(|slot| slot.place == place);
-        slots.extend_from_slice(&old[at..begin]);
+        new.extend_from_slice(&old[at..begin]);
         let stays = |slot: &&Slot<T>| !edits.iter().any(|edit| edit.value.is_same(&slot.value));
-        slots.extend(old[begin..end].iter().filter(stays).cloned());
-        let new = edits.iter().filter(|edit| edit.stays);
-        slots.extend(new.map(|edit| Slot { place, value: edit.value.clone() }));
+        new.extend(old[begin..end].iter().filter(stays).cloned());
+        let added = edits.iter().filter(|edit| edit.stays);
+        new.extend(added.map(|edit| Slot { place, value: edit.value.clone() }));
         at = end;
     }
-    slots.extend_from_slice(&old[at..]);
-    slots_of(slots)
+    new.extend_from_slice(&old[at..]);
+    (!new.is_empty()).then(|| ThinArc::from_header_and_iter((), new.into_iter()))
 }
 
-fn slots_of<T>(slots: Vec<Slot<T>>) -> Slots<T> {
-    ThinArc::from_header_and_iter((), slots.into_iter())
+#[inline]
+fn slots<T>(shard: &Option<Slots<T>>) -> &[Slot<T>] {
+    shard.as_ref().map_or(&[], |slots| &slots.slice)
 }
 
 /// Where the slots of `place` begin, or would.
