@@ -171,8 +171,8 @@ fn upstream() -> SocketAddr {
 }
 
 fn said_upstream(request: &Request) -> Reply {
-    let mut reply = Reply::default();
-    reply.flags = request.flags.only(Flags::RD).with(Flags::RA);
+    let flags = request.flags.only(Flags::RD).with(Flags::RA);
+    let mut reply = Reply { flags, ..Reply::default() };
     let name = request.asked.as_name();
     if name.first_label() == Some(b"nobody") {
         reply.rcode = Rcode::NXDOMAIN;
