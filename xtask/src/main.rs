@@ -5,6 +5,7 @@
 mod compare;
 mod deny;
 mod fuzz;
+mod instructions;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -51,6 +52,13 @@ const TASKS: &[Task] = &[
         words: "[TARGET...] [--seconds N]",
         about: "feed the parsers, each for N seconds (60), with octets that find new ways through",
         run: fuzz::fuzz,
+    },
+    Task {
+        name: "instructions",
+        words: "[--bless]",
+        about: "count what an answer costs and compare it with the figures in bench/, or renew \
+                them; needs valgrind",
+        run: instructions::instructions,
     },
     Task {
         name: "peers",

@@ -178,7 +178,9 @@ impl Substitution {
     }
 
     fn text(&self, subject: &Subject<'_>) -> Option<Text> {
-        if let Pattern::Regex(regex) = &self.pattern {
+        if let Pattern::Regex(regex) = &self.pattern
+            && self.to.text().is_none()
+        {
             let groups = regex.find(subject.text())?;
             let mut text = Text::new();
             self.to.write(&mut text, |group| {
