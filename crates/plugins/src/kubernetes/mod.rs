@@ -10,6 +10,7 @@ mod source;
 
 use crate::directive::{Built, Directive};
 use crate::env::Env;
+use crate::metrics::labels;
 use crate::zones::Zones;
 use chain::{Exchange, Failure, Plugin, Step};
 use cluster::watch::{Server, Settings};
@@ -89,7 +90,13 @@ fn source(config: &Config, env: &mut Env<'_>) -> Arc<Source> {
         let directory = env.path(directory);
         let key = format!("{directory:?} {:?} {namespace_labels:?}", config.labels);
         let clock = env.process.clock.clone();
-        let files = || Files::new(directory, config.labels.clone(), namespace_labels, clock);
+        let mistakes = env.process.metrics.gauge(
+            "rutter_kubernetes_manifest_mistakes",
+            "What could not be used of a directory of manifests when it was read last.",
+            &labels(&[("directory", &directory.display().to_string())]),
+        );
+        let files =
+            || Files::new(directory, config.labels.clone(), namespace_labels, clock, mistakes);
         let source = env.keep(key, || Source::Files(files()));
         if let Source::Files(files) = &*source {
             for wrong in files.read() {
