@@ -1,11 +1,12 @@
 //! `kubernetes`: names of the services and pods of a cluster.
 //!
 //! **What this is.** The directive, and the plugin that asks the `cluster` crate. Where the data come
-//! from is in [`mod@source`].
+//! from is in [`mod@source`], what it tells `metadata` in [`mod@labels`].
 //!
 //! **What this is not.** It knows no record: [`cluster::Cluster::answer`] does.
 
 mod config;
+mod labels;
 mod source;
 
 use crate::directive::{Built, Directive};
@@ -46,7 +47,9 @@ impl Directive for Kubernetes {
         env.try_on_start(move |runtime| started.start(runtime));
         env.before_serving(wait_for(source.clone(), config.startup_timeout));
         let fallthrough = config.fallthrough.as_deref().map(Zones::new);
-        Ok(Some(Box::new(Self { view, source, fallthrough })))
+        let plugin = Arc::new(Self { view, source, fallthrough });
+        env.offer_labels(plugin.clone());
+        Ok(Some(Box::new(plugin)))
     }
 }
 
