@@ -79,11 +79,7 @@ fn show_listener(of: &str, stats: &Stats, exposition: &mut Exposition) {
             "Messages that were answered with FORMERR, NOTIMP or BADVERS before any plugin saw them.",
             &stats.rejected,
         ),
-        (
-            "rutter_listen_unsent_total",
-            "Datagrams that the kernel did not take.",
-            &stats.unsent,
-        ),
+        ("rutter_listen_unsent_total", "Datagrams that the kernel did not take.", &stats.unsent),
         (
             "rutter_listen_receive_errors_total",
             "Errors of receiving datagrams.",

@@ -199,3 +199,36 @@ fn answer(paths: &RwLock<Paths>, request: &Request<Incoming>) -> Response<Full<B
 fn plain(status: u16, body: &str) -> HttpAnswer {
     HttpAnswer { status, content_type: "text/plain; charset=utf-8", body: body.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpStream;
+
+    #[tokio::test]
+    async fn a_listener_with_all_its_connections_is_counted() {
+        let registry = Registry::new(1);
+        let mut http = Http::new(&registry);
+        let endpoint = Endpoint {
+            address: "127.0.0.1:0".to_owned(),
+            path: "/health",
+            answer: Arc::new(|| HttpAnswer::text(200, "OK")),
+            if_taken: IfTaken::Fail,
+        };
+        let prepared = http.prepare(&[endpoint]).unwrap();
+        let address = prepared.bound[0].1.local_addr().unwrap();
+        http.commit(prepared, &Handle::current());
+        let count = |shown| registry.text().contains(&format!("rutter_http_full_total {shown}\n"));
+        let mut open = Vec::new();
+        for _ in 0..CONNECTIONS_MAX {
+            assert!(count(0));
+            open.push(TcpStream::connect(address).unwrap());
+        }
+        let full = async {
+            while !count(1) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, full).await.unwrap();
+    }
+}
