@@ -171,3 +171,19 @@ fn texts_name_no_machine() {
         }
     }
 }
+
+/// What operators see is written down, and what is written down is there.
+#[test]
+fn every_metric_of_ours_is_in_the_manual() {
+    let words = |text: &str| -> BTreeSet<String> {
+        let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        words.filter(|word| word.starts_with("rutter_")).map(str::to_owned).collect()
+    };
+    let mut counted = BTreeSet::new();
+    for (_, text) in files("src") {
+        counted.extend(words(text.split("#[cfg(test)]").next().unwrap_or_default()));
+    }
+    let manual = words(&fs::read_to_string(root().join("docs/metrics.md")).unwrap());
+    let manual = manual.into_iter().filter(|word| word != "rutter_").collect();
+    assert_eq!(counted, manual);
+}

@@ -66,6 +66,7 @@ pub struct Exchange {
     waited: bool,
     unfinished: bool,
     chased_target: bool,
+    chain_cut: bool,
     depth: u8,
     rewrites: Rewrites,
     memos: Memos,
@@ -117,6 +118,7 @@ impl Exchange {
             waited: false,
             unfinished: false,
             chased_target: false,
+            chain_cut: false,
             depth: 0,
             rewrites: Rewrites::default(),
             memos: Memos::default(),
@@ -177,6 +179,7 @@ impl Exchange {
         self.waited = false;
         self.unfinished = false;
         self.chased_target = false;
+        self.chain_cut = false;
         self.rewrites.clear();
         self.memos.clear();
         self.refresh = None;
@@ -249,6 +252,16 @@ impl Exchange {
     /// The plugin that ended the question, with the line of the Corefile that loaded it.
     pub fn answered_by(&self) -> Option<(&'static str, u32)> {
         self.answered_by
+    }
+
+    /// Says that the reply ends before the chain of CNAMEs does, because the chain is too long.
+    pub fn cut_chain(&mut self) {
+        self.chain_cut = true;
+    }
+
+    /// Whether a chain of CNAMEs was too long to be followed to its end.
+    pub fn is_chain_cut(&self) -> bool {
+        self.chain_cut
     }
 
     /// The exchange in which the target of this reply's last CNAME was found, if it had to be.
@@ -365,6 +378,7 @@ impl Exchange {
         self.chased_target = true;
         self.waited |= target.waited;
         self.live |= target.live;
+        self.chain_cut |= target.chain_cut;
         self.now = self.now.max(target.now);
         self.refresh = self.refresh.take().or(target.refresh.take());
         match target.failure() {
@@ -408,6 +422,7 @@ impl Exchange {
     pub(crate) fn chase(&mut self, target: &NameBuf) -> bool {
         let depth = usize::from(self.depth);
         if self.depth >= Self::DEPTH_MAX {
+            self.cut_chain();
             return false;
         }
         self.chased[depth] = mark_of(self.question.name());

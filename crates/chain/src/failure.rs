@@ -76,6 +76,56 @@ pub enum UpstreamFailure {
 }
 
 impl Failure {
+    /// All that [`Failure::kind`] can say.
+    pub const KINDS: [&'static str; 19] = [
+        "no_block",
+        "empty_block",
+        "nobody_answered",
+        "class_not_served",
+        "transfer_refused",
+        "not_found",
+        "blocked",
+        "not_ready",
+        "zone_not_loaded",
+        "bad_rewrite",
+        "upstream_timed_out",
+        "upstream_network",
+        "upstream_unhealthy",
+        "upstream_too_many",
+        "upstream_malformed",
+        "overloaded",
+        "deadline",
+        "too_deep",
+        "panicked",
+    ];
+
+    /// What kind of failure it is, as metrics name it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NoBlock => "no_block",
+            Self::EmptyBlock => "empty_block",
+            Self::NobodyAnswered { .. } => "nobody_answered",
+            Self::ClassNotServed => "class_not_served",
+            Self::TransferRefused => "transfer_refused",
+            Self::NotFound => "not_found",
+            Self::Blocked => "blocked",
+            Self::NotReady { .. } => "not_ready",
+            Self::ZoneNotLoaded => "zone_not_loaded",
+            Self::BadRewrite { .. } => "bad_rewrite",
+            Self::Upstream { cause, .. } => match cause {
+                UpstreamFailure::TimedOut => "upstream_timed_out",
+                UpstreamFailure::Network => "upstream_network",
+                UpstreamFailure::Unhealthy => "upstream_unhealthy",
+                UpstreamFailure::TooMany => "upstream_too_many",
+                UpstreamFailure::Malformed { .. } => "upstream_malformed",
+            },
+            Self::Overloaded => "overloaded",
+            Self::Deadline { .. } => "deadline",
+            Self::TooDeep => "too_deep",
+            Self::Panicked => "panicked",
+        }
+    }
+
     /// The response code that the client gets.
     pub fn rcode(&self) -> Rcode {
         match self {
@@ -167,3 +217,35 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_among_the_kinds() {
+        let upstream = |cause| Failure::Upstream { cause, text: "".into() };
+        let all = [
+            Failure::NoBlock,
+            Failure::EmptyBlock,
+            Failure::NobodyAnswered { last: "errors" },
+            Failure::ClassNotServed,
+            Failure::TransferRefused,
+            Failure::NotFound,
+            Failure::Blocked,
+            Failure::NotReady { plugin: "kubernetes" },
+            Failure::ZoneNotLoaded,
+            Failure::BadRewrite { text: "".into() },
+            upstream(UpstreamFailure::TimedOut),
+            upstream(UpstreamFailure::Network),
+            upstream(UpstreamFailure::Unhealthy),
+            upstream(UpstreamFailure::TooMany),
+            upstream(UpstreamFailure::Malformed { by: None }),
+            Failure::Overloaded,
+            Failure::Deadline { after: Duration::ZERO },
+            Failure::TooDeep,
+            Failure::Panicked,
+        ];
+        assert_eq!(all.map(|failure| failure.kind()), Failure::KINDS);
+    }
+}

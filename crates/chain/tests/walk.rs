@@ -419,6 +419,27 @@ fn a_refresh_of_a_target_is_not_forgotten() {
 }
 
 #[test]
+fn a_chain_of_cnames_that_is_too_long_is_cut() {
+    /// `1` is an alias of `2`, and so on for ever.
+    struct Endless;
+    impl Plugin for Endless {
+        fn query(&self, x: &mut Exchange) -> Step {
+            let owner = x.question.name().to_buf();
+            let number: u32 = owner.to_string().trim_end_matches('.').parse().unwrap();
+            let (body, target) = (&mut x.reply.body, name(&(number + 1).to_string()));
+            let cname = RecordType::CNAME;
+            body.push_name(Section::Answer, owner.as_name(), 5, cname, target.as_name());
+            Step::Chase
+        }
+    }
+    let router = router(vec![(".", vec![Box::new(Endless)])]);
+    let mut x = begin("1");
+    assert!(matches!(router.answer(&mut x), Ended::Reply));
+    assert_eq!(x.reply.body.answer.len(), 1 + usize::from(Exchange::DEPTH_MAX));
+    assert!(x.is_chain_cut());
+}
+
+#[test]
 fn a_loop_of_cnames_ends() {
     let mut x = begin("a.company");
     assert!(matches!(cname_blocks(false).answer(&mut x), Ended::Reply));

@@ -20,6 +20,7 @@
 mod address;
 mod answer;
 mod cluster;
+mod described;
 pub mod manifests;
 mod model;
 mod objects;
@@ -30,6 +31,7 @@ pub mod watch;
 
 pub use answer::Found;
 pub use cluster::Cluster;
+pub use described::{Described, NoObject};
 pub use model::{Changes, Model};
 pub use objects::{
     Document, Endpoint, EndpointSlice, Event, Key, Kind, Kinds, Namespace, Object, Odd, Pod, Port,

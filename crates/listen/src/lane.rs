@@ -28,10 +28,29 @@ pub struct SlowLane {
     runtime: tokio::runtime::Handle,
     settings: LaneSettings,
     waiting: AtomicUsize,
-    refused: AtomicU64,
-    timed_out: AtomicU64,
+    questions: Limited,
+    refreshes: Limited,
     #[expect(clippy::vec_box, reason = "an exchange is 4 KiB and is handed over, not copied")]
     spares: Mutex<Vec<Box<Exchange>>>,
+}
+
+/// How many met a limit of the lane.
+#[derive(Debug, Default)]
+pub struct Limited {
+    refused: AtomicU64,
+    timed_out: AtomicU64,
+}
+
+impl Limited {
+    /// How many found the lane full.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Relaxed)
+    }
+
+    /// How many waited until the deadline.
+    pub fn timed_out(&self) -> u64 {
+        self.timed_out.load(Relaxed)
+    }
 }
 
 /// How many exchanges are kept for use again.
@@ -44,8 +63,8 @@ impl SlowLane {
             runtime,
             settings,
             waiting: AtomicUsize::new(0),
-            refused: AtomicU64::new(0),
-            timed_out: AtomicU64::new(0),
+            questions: Limited::default(),
+            refreshes: Limited::default(),
             spares: Mutex::new(Vec::new()),
         }
     }
@@ -60,14 +79,19 @@ impl SlowLane {
         self.waiting.load(Relaxed)
     }
 
-    /// How many questions found the lane full.
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Relaxed)
+    /// Its limits.
+    pub fn settings(&self) -> LaneSettings {
+        self.settings
     }
 
-    /// How many questions waited until the deadline.
-    pub fn timed_out(&self) -> u64 {
-        self.timed_out.load(Relaxed)
+    /// How many questions of clients met a limit.
+    pub fn questions(&self) -> &Limited {
+        &self.questions
+    }
+
+    /// How many questions that are asked again in the background met a limit.
+    pub fn refreshes(&self) -> &Limited {
+        &self.refreshes
     }
 
     /// An exchange to use.
@@ -97,7 +121,7 @@ impl SlowLane {
     ) {
         if self.waiting.fetch_add(1, Relaxed) >= self.settings.waiting_max {
             self.waiting.fetch_sub(1, Relaxed);
-            self.refused.fetch_add(1, Relaxed);
+            self.questions.refused.fetch_add(1, Relaxed);
             let ended = router.abandon(&mut x, ticket, Failure::Overloaded);
             conclude(&router, &mut x, &ended, reply);
             return self.give_back(x);
@@ -108,7 +132,7 @@ impl SlowLane {
             let deadline = lane.settings.deadline;
             let resumed = tokio::time::timeout(deadline, router.resume(&mut x, ticket)).await;
             let ended = resumed.unwrap_or_else(|_| {
-                lane.timed_out.fetch_add(1, Relaxed);
+                lane.questions.timed_out.fetch_add(1, Relaxed);
                 router.abandon(&mut x, ticket, Failure::Deadline { after: deadline })
             });
             conclude(&router, &mut x, &ended, reply);
@@ -128,6 +152,7 @@ impl SlowLane {
     fn refresh(self: &Arc<Self>, router: Arc<Router>, x: &Exchange, refresh: Box<Refresh>) {
         if self.waiting.fetch_add(1, Relaxed) >= self.settings.waiting_max {
             self.waiting.fetch_sub(1, Relaxed);
+            self.refreshes.refused.fetch_add(1, Relaxed);
             return;
         }
         let mut spare = self.spare();
@@ -136,7 +161,9 @@ impl SlowLane {
         self.spawn(async move {
             let refreshing = router.refresh(&mut spare, &refresh);
             // Nobody waits for it; what takes longer than a client would wait is given up.
-            let _ = tokio::time::timeout(lane.settings.deadline, refreshing).await;
+            if tokio::time::timeout(lane.settings.deadline, refreshing).await.is_err() {
+                lane.refreshes.timed_out.fetch_add(1, Relaxed);
+            }
             lane.waiting.fetch_sub(1, Relaxed);
             lane.give_back(spare);
         });

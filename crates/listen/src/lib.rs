@@ -19,7 +19,7 @@ mod socket;
 mod tcp;
 mod udp;
 
-pub use lane::{LaneSettings, SlowLane};
+pub use lane::{LaneSettings, Limited, SlowLane};
 pub use listener::{Listener, OpenError, Workers};
 pub use service::{Service, Stats};
 pub use socket::tcp as bind_tcp;

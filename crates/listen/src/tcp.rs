@@ -1,6 +1,6 @@
 //! Streams: read all that is there, answer all, write once.
 
-use crate::service::Service;
+use crate::service::{Service, Stats};
 use crate::udp::{canonical, reject_into};
 use chain::{Client, Ended, Exchange, Moment, Router, Transport};
 use std::cell::RefCell;
@@ -62,7 +62,10 @@ pub(crate) async fn accept(
         match accepted {
             Ok((stream, _)) => open(stream, &service, settings, &stopping),
             // Out of descriptors, most likely: others must end first.
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(_) => {
+                service.stats.accept_errors.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
         }
     }
     if let Ok(listener) = listener.into_std() {
@@ -220,13 +223,17 @@ impl Connection {
         match ended {
             Ended::Waiting(ticket) => {
                 self.parked += 1;
-                let answer = Answer { to: Some(self.replies.clone()) };
+                if self.parked == self.settings.waiting_max {
+                    self.service.stats.paused_connections.fetch_add(1, Ordering::Relaxed);
+                }
+                let answer =
+                    Answer { to: Some(self.replies.clone()), stats: self.service.stats.clone() };
                 return lane.park(router.clone(), x, ticket, move |x| answer.send(x));
             }
             Ended::Dropped => router.replied(&x, 0),
             Ended::Reply => {
                 let octets = DESK.with_borrow_mut(|desk| {
-                    let reply = desk.reply(&x);
+                    let reply = desk.reply(&x, &self.service.stats);
                     self.output.extend_from_slice(reply);
                     reply.len() - LENGTH_SIZE
                 });
@@ -252,12 +259,13 @@ impl Connection {
 /// The answer that a connection waits for; an empty one if there is to be none.
 struct Answer {
     to: Option<mpsc::Sender<Vec<u8>>>,
+    stats: Arc<Stats>,
 }
 
 impl Answer {
     /// Sends the answer on; its octets.
     fn send(mut self, x: &Exchange) -> usize {
-        let reply = DESK.with_borrow_mut(|desk| desk.reply(x).to_vec());
+        let reply = DESK.with_borrow_mut(|desk| desk.reply(x, &self.stats).to_vec());
         let octets = reply.len() - LENGTH_SIZE;
         if let Some(to) = self.to.take() {
             // There is room for each query that waits; without a reader the client is gone.
@@ -289,9 +297,8 @@ struct Desk {
 }
 
 impl Desk {
-    fn reply(&mut self, x: &Exchange) -> &[u8] {
-        let out = &mut self.out[LENGTH_SIZE..];
-        let length = self.encoder.reply(&x.request, &x.reply, x.reply_limit(), out);
+    fn reply(&mut self, x: &Exchange, stats: &Stats) -> &[u8] {
+        let length = stats.encode(x, &mut self.encoder, &mut self.out[LENGTH_SIZE..]);
         self.framed(length)
     }
 

@@ -102,7 +102,7 @@ impl Worker {
         let (socket, stats) = (self.socket.clone(), self.service.stats.clone());
         lane.park(router.clone(), parked, ticket, move |x| {
             let mut out = [0; Exchange::UDP_MAX];
-            let length = Encoder::new().reply(&x.request, &x.reply, x.reply_limit(), &mut out);
+            let length = stats.encode(x, &mut Encoder::new(), &mut out);
             if send_one(socket.as_fd(), &out[..length], peer, local).is_err() {
                 stats.unsent.fetch_add(1, Ordering::Relaxed);
             }
@@ -149,7 +149,7 @@ impl Desk {
         let length = match router.answer(x) {
             Ended::Waiting(ticket) => return Answer::Waits(ticket),
             Ended::Dropped => 0,
-            Ended::Reply => self.encoder.reply(&x.request, &x.reply, x.reply_limit(), out),
+            Ended::Reply => worker.service.stats.encode(x, &mut self.encoder, out),
         };
         router.replied(x, length);
         worker.service.lane.refresh_after(router, x);

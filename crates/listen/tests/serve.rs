@@ -8,16 +8,19 @@ use chain::{
 use listen::{LaneSettings, Listener, Service, SlowLane, Stats, TcpSettings, Workers};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use wire::{Class, Encoder, Flags, Message, NameBuf, Rcode, RecordType, Section};
 
-/// Answers names that begin with `now` at once, `wait` when told, `never` never.
+/// Answers names that begin with `now` at once, `wait` when told, `never` never, `fresh` once and then
+/// never.
 struct Source {
     go: Arc<Notify>,
+    /// Whether `fresh` has been asked for.
+    asked: AtomicBool,
     /// Gets the octets of each reply.
     sizes: mpsc::Sender<usize>,
 }
@@ -26,14 +29,28 @@ impl Plugin for Source {
     fn query(&self, x: &mut Exchange) -> Step {
         match x.question.name().first_label() {
             Some(b"wait" | b"never") => Step::Wait,
+            Some(b"fresh") if self.asked.swap(true, Ordering::Relaxed) => Step::Wait,
             Some(b"drop") => Step::Drop,
+            Some(b"cut") => {
+                x.cut_chain();
+                answer(x)
+            }
+            // More than a reply may hold, and more names than are compressed.
+            Some(b"huge") => {
+                for number in 0..6_001 {
+                    let owner: NameBuf = format!("n{number}.test").parse().unwrap();
+                    let body = &mut x.reply.body;
+                    body.push(Section::Answer, owner.as_name(), 5, RecordType::A, &[0; 4]);
+                }
+                Step::Done
+            }
             _ => answer(x),
         }
     }
 
     fn resolve<'a>(&'a self, x: &'a mut Exchange, _: Rest<'a>) -> Resolving<'a> {
         Box::pin(async move {
-            if x.question.name().first_label() == Some(b"never") {
+            if matches!(x.question.name().first_label(), Some(b"never" | b"fresh")) {
                 std::future::pending::<()>().await;
             }
             self.go.notified().await;
@@ -50,6 +67,17 @@ impl Plugin for Source {
 impl Observe for Source {
     fn replied(&self, _: &Exchange, octets: usize) {
         let _ = self.sizes.send(octets);
+    }
+}
+
+/// Wants `fresh` to be asked again once it is answered.
+struct Refresher;
+
+impl Plugin for Refresher {
+    fn response(&self, x: &mut Exchange) {
+        if x.question.name().first_label() == Some(b"fresh") && !x.has_waited() {
+            x.refresh_later();
+        }
     }
 }
 
@@ -87,12 +115,18 @@ struct Served {
 }
 
 fn serve(bind: &str, lane: LaneSettings) -> Served {
+    serve_with(bind, lane, TcpSettings::default())
+}
+
+fn serve_with(bind: &str, lane: LaneSettings, tcp: TcpSettings) -> Served {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let go = Arc::new(Notify::new());
     let (sender, sizes) = mpsc::channel();
-    let plugin = Box::new(Source { go: go.clone(), sizes: sender });
-    let chain = Arc::new(Chain::new(vec![Link { plugin, name: "source", line: 1 }]));
+    let plugin = Box::new(Source { go: go.clone(), asked: AtomicBool::new(false), sizes: sender });
+    let refresher = Link { plugin: Box::new(Refresher), name: "refresher", line: 1 };
+    let source = Link { plugin, name: "source", line: 2 };
+    let chain = Arc::new(Chain::new(vec![refresher, source]));
     let block = Block { zone: NameBuf::root(), zone_index: 0, chain };
     let panics = Arc::new(AtomicU64::new(0));
     let router = Router::new(0, "dns://:53".into(), vec![block], panics);
@@ -104,7 +138,7 @@ fn serve(bind: &str, lane: LaneSettings) -> Served {
     });
     let mut listener = Listener::open(bind.parse().unwrap(), 2).unwrap();
     let workers = Arc::new(Workers::new(2));
-    listener.serve(service.clone(), &workers, TcpSettings::default()).unwrap();
+    listener.serve(service.clone(), &workers, tcp).unwrap();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, listener.address().port()));
     Served { runtime, listener: Some(listener), service, go, sizes, address }
 }
@@ -128,6 +162,19 @@ impl Served {
         let listener = self.listener.take().unwrap();
         self.runtime.block_on(listener.close(Duration::from_secs(5)));
         begin.elapsed()
+    }
+}
+
+fn count(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+/// Waits for what no reply tells of.
+fn until(is_so: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < Duration::from_secs(10));
+        std::thread::yield_now();
     }
 }
 
@@ -200,7 +247,8 @@ fn what_is_no_query_is_rejected_or_ignored() {
     assert_eq!((reply.id, reply.rcode), (3, Rcode::NOTIMP));
     socket.send(&query(4, "now.test")).unwrap();
     assert_eq!(receive(&socket).id, 4);
-    assert_eq!(served.service.stats.ignored.load(Ordering::Relaxed), 2);
+    let stats = &served.service.stats;
+    assert_eq!((count(&stats.ignored), count(&stats.rejected)), (2, 1));
 }
 
 #[test]
@@ -227,7 +275,7 @@ fn a_full_lane_answers_at_once() {
     for _ in 0..7 {
         assert_eq!(receive(&socket).rcode, Rcode::SERVFAIL);
     }
-    assert_eq!((served.service.lane.refused(), served.service.lane.waiting()), (7, 3));
+    assert_eq!((served.service.lane.questions().refused(), served.service.lane.waiting()), (7, 3));
 }
 
 #[test]
@@ -237,7 +285,49 @@ fn nobody_waits_longer_than_the_deadline() {
     let socket = served.udp();
     socket.send(&query(1, "never.test")).unwrap();
     assert_eq!(receive(&socket).rcode, Rcode::SERVFAIL);
-    assert_eq!(served.service.lane.timed_out(), 1);
+    assert_eq!(served.service.lane.questions().timed_out(), 1);
+}
+
+#[test]
+fn refreshes_have_no_more_room_and_time_than_questions() {
+    let full = serve("127.0.0.1:0", LaneSettings { waiting_max: 0, ..LaneSettings::default() });
+    let deadline = Duration::from_millis(50);
+    let slow = serve("127.0.0.1:0", LaneSettings { deadline, ..LaneSettings::default() });
+    for served in [&full, &slow] {
+        let socket = served.udp();
+        socket.send(&query(1, "fresh.test")).unwrap();
+        assert_eq!(receive(&socket).rcode, Rcode::NOERROR);
+    }
+    until(|| full.service.lane.refreshes().refused() == 1);
+    until(|| slow.service.lane.refreshes().timed_out() == 1);
+    assert_eq!(slow.service.lane.refreshes().refused(), 0);
+}
+
+#[test]
+fn replies_that_reach_a_bound_are_counted() {
+    let served = serve("127.0.0.1:0", LaneSettings::default());
+    let (socket, mut stream) = (served.udp(), served.tcp());
+    for asked in ["now.test", "cut.test"] {
+        socket.send(&query(1, asked)).unwrap();
+        assert!(!receive(&socket).flags.has(Flags::TC));
+    }
+    stream.write_all(&framed(&query(2, "huge.test"))).unwrap();
+    assert!(read_framed(&mut stream).flags.has(Flags::TC));
+    let stats = &served.service.stats;
+    assert_eq!(count(&stats.cut_chains), 1);
+    assert_eq!((count(&stats.overflowed_replies), count(&stats.full_compression_tables)), (1, 1));
+}
+
+#[test]
+fn too_many_connections_are_closed_at_once() {
+    let tcp = TcpSettings { connections_max: 1, ..TcpSettings::default() };
+    let served = serve_with("127.0.0.1:0", LaneSettings::default(), tcp);
+    let mut first = served.tcp();
+    first.write_all(&framed(&query(1, "now.test"))).unwrap();
+    read_framed(&mut first); // it is counted by now
+    assert_eq!(served.tcp().read(&mut [0; 1]).unwrap(), 0);
+    let stats = &served.service.stats;
+    assert_eq!((count(&stats.refused_connections), count(&stats.connections)), (1, 1));
 }
 
 #[test]
@@ -304,14 +394,15 @@ fn a_client_that_has_sent_all_still_gets_its_answers() {
 fn more_queries_than_may_wait_are_read_later() {
     let served = serve("127.0.0.1:0", LaneSettings::default());
     let mut stream = served.tcp();
-    let count = 300;
-    for id in 0..count {
+    let total = 300;
+    for id in 0..total {
         stream.write_all(&framed(&query(id, "wait.test"))).unwrap();
     }
-    for _ in 0..count {
+    for _ in 0..total {
         served.go.notify_one();
         read_framed(&mut stream);
     }
+    assert!(count(&served.service.stats.paused_connections) >= 1);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! another.
 
 use crate::admin::http::{Http, HttpError};
+use crate::figures::Figures;
 use crate::settings::source::{Built, Source};
 use chain::{Client, Exchange, Transport};
 use listen::{LaneSettings, Listener, OpenError, Service, SlowLane, Stats, TcpSettings, Workers};
@@ -28,7 +29,7 @@ pub(crate) struct Engine {
     pub debug: Arc<AtomicBool>,
     pub runtime: Handle,
     pub lane: Arc<SlowLane>,
-    pub stats: Arc<Stats>,
+    figures: Arc<Figures>,
     pub workers: Arc<Workers>,
     /// Workers for each address.
     pub cores: usize,
@@ -77,18 +78,22 @@ impl Engine {
         cores: usize,
         port: u16,
     ) -> Self {
+        let lane = Arc::new(SlowLane::new(runtime.clone(), LaneSettings::default()));
+        let figures = Arc::new(Figures::new(lane.clone()));
+        process.metrics.collect(&figures);
+        let http = Http::new(&process.metrics);
         let workers = u16::try_from(process.metrics.workers()).unwrap_or(u16::MAX);
         Self {
             process,
             debug,
-            lane: Arc::new(SlowLane::new(runtime.clone(), LaneSettings::default())),
+            lane,
+            figures,
             runtime,
-            stats: Arc::default(),
             workers: Arc::new(Workers::new(workers)),
             cores,
             port,
             listeners: BTreeMap::new(),
-            http: Http::default(),
+            http,
             current: None,
         }
     }
@@ -159,11 +164,13 @@ impl Engine {
             if let Some(service) = self.listeners.get(&address).and_then(Listener::service) {
                 service.router.store(router);
             } else if let Some(mut listener) = opened.remove(&address) {
+                let stats = Arc::<Stats>::default();
+                self.figures.add(router.name().clone(), &stats);
                 let service = Arc::new(Service {
                     router: router.into(),
                     clock: self.process.clock.clone(),
                     lane: self.lane.clone(),
-                    stats: self.stats.clone(),
+                    stats,
                 });
                 listener
                     .serve(service, &self.workers, TcpSettings::default())

@@ -13,6 +13,7 @@ mod admin;
 mod clock;
 mod commands;
 mod engine;
+mod figures;
 mod log;
 mod reload;
 mod settings;

@@ -19,6 +19,17 @@ type Travel<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// whoever came first.
 pub(crate) type Flight<T> = Shared<Travel<T>>;
 
+/// How a question came into its flight.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Boarded {
+    /// It is the first; others may join it.
+    First,
+    /// It shares the flight of an equal one.
+    Joined,
+    /// Nobody can join it: too many are on their way.
+    Alone,
+}
+
 /// The questions that are on their way.
 #[derive(Debug)]
 pub(crate) struct Flights<T: Clone> {
@@ -44,18 +55,18 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
         Arc::new(Self { aloft: Mutex::new(aloft) })
     }
 
-    /// The flight with `key` and true, or one that begins with `travel` and false.
+    /// The flight with `key`, or one that begins with `travel`.
     pub(crate) fn join(
         self: &Arc<Self>,
         key: Vec<u8>,
         travel: impl Future<Output = T> + Send + 'static,
-    ) -> (Flight<T>, bool) {
+    ) -> (Flight<T>, Boarded) {
         let mut aloft = lock(&self.aloft);
         if let Some(flight) = aloft.by_key.get(&key[..]).and_then(|found| found.flight.upgrade()) {
-            return (flight, true);
+            return (flight, Boarded::Joined);
         }
         if aloft.by_key.len() >= FLIGHTS_MAX {
-            return (travel.boxed().shared(), false);
+            return (travel.boxed().shared(), Boarded::Alone);
         }
         let key: Arc<[u8]> = key.into();
         aloft.started += 1;
@@ -71,7 +82,7 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
         if let Some(flight) = flight.downgrade() {
             aloft.by_key.insert(key, Numbered { number, flight });
         }
-        (flight, false)
+        (flight, Boarded::First)
     }
 }
 
@@ -110,10 +121,10 @@ mod tests {
             count.fetch_add(1, Ordering::Relaxed);
             answered.await.unwrap()
         });
-        assert!(!joined);
+        assert_eq!(joined, Boarded::First);
         let (second, joined) = flights.join(vec![1], async { unreachable!() });
-        let (other, alone) = flights.join(vec![2], async { 8 });
-        assert!(joined && !alone && aloft(&flights) == 2);
+        let (other, apart) = flights.join(vec![2], async { 8 });
+        assert_eq!((joined, apart, aloft(&flights)), (Boarded::Joined, Boarded::First, 2));
         answer.send(7).unwrap();
         assert_eq!((second.await, first.await, other.await), (7, 7, 8));
         assert_eq!((started.load(Ordering::Relaxed), aloft(&flights)), (1, 0));
@@ -126,7 +137,7 @@ mod tests {
         let (mut first, _) = flights.join(vec![1], async move { answered.await.unwrap() });
         assert!((&mut first).now_or_never().is_none());
         let (second, joined) = flights.join(vec![1], async { unreachable!() });
-        assert!(joined);
+        assert_eq!(joined, Boarded::Joined);
         drop(first);
         answer.send(7).unwrap();
         assert_eq!(second.await, 7);
@@ -143,6 +154,20 @@ mod tests {
         let (second, _) = flights.join(vec![1], async { unreachable!() });
         drop((first, second));
         assert!(ended.await.is_err() && aloft(&flights) == 0);
-        assert!(!flights.join(vec![1], async { 1 }).1);
+        assert_eq!(flights.join(vec![1], async { 1 }).1, Boarded::First);
+    }
+
+    #[tokio::test]
+    async fn above_the_limit_questions_travel_alone() {
+        let flights = Flights::new();
+        let crowd: Vec<_> = (0..FLIGHTS_MAX)
+            .map(|number| flights.join(number.to_be_bytes().to_vec(), async { 1 }).0)
+            .collect();
+        for _ in 0..2 {
+            let (flight, boarded) = flights.join(vec![1], async { 2 });
+            assert_eq!((flight.await, boarded), (2, Boarded::Alone));
+        }
+        drop(crowd);
+        assert_eq!(flights.join(vec![1], async { 3 }).1, Boarded::First);
     }
 }

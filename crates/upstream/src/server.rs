@@ -80,11 +80,15 @@ impl Server {
 
     async fn ask_over(&self, packet: &Arc<Packet>, over: Transport) -> Result<Reply, Failure> {
         let began = Instant::now();
-        let (message, link) = match over {
-            Transport::Udp => self.ask_over_udp(packet).await?,
+        let answer = match over {
+            Transport::Udp => self.ask_over_udp(packet).await,
             // In a box of its own, so that questions over UDP do not carry room for it around.
-            Transport::Tcp => Box::pin(self.ask_over_tcp(packet)).await?,
+            Transport::Tcp => Box::pin(self.ask_over_tcp(packet)).await,
         };
+        if let Err(Failure::Upstream { cause: Cause::Busy { .. }, .. }) = &answer {
+            self.counters.count_busy(over);
+        }
+        let (message, link) = answer?;
         let took = began.elapsed();
         self.counters.count_answer(message.rcode, took);
         self.note_answer(self.health.answered());

@@ -32,6 +32,11 @@ pub struct Stats {
     pub max_concurrent_rejects: u64,
     /// Questions that shared the answer to an equal one that was already on its way.
     pub coalesced: u64,
+    /// Questions that could not have shared an answer because too many different ones were on their
+    /// way.
+    pub uncoalesced: u64,
+    /// Servers that are not asked because there are more than 64.
+    pub left_out: usize,
 }
 
 /// What was counted for one server.
@@ -63,6 +68,8 @@ pub struct ConnectionUse {
     pub opened: u64,
     /// Connections that live now.
     pub live: usize,
+    /// Questions that found no room on any connection, and none for another one.
+    pub busy: u64,
 }
 
 /// A distribution of durations.
@@ -82,6 +89,7 @@ pub(crate) struct Counters {
     healthcheck_failures: AtomicU64,
     reused: [AtomicU64; 2],
     opened: [AtomicU64; 2],
+    busy: [AtomicU64; 2],
     strays: AtomicU64,
 }
 
@@ -110,6 +118,10 @@ impl Counters {
         self.opened[over as usize].fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn count_busy(&self, over: Transport) {
+        self.busy[over as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn count_stray(&self) {
         self.strays.fetch_add(1, Ordering::Relaxed);
     }
@@ -128,7 +140,8 @@ impl Counters {
 
     pub(crate) fn connection_use(&self, over: Transport, live: usize) -> ConnectionUse {
         let read = |counters: &[AtomicU64; 2]| counters[over as usize].load(Ordering::Relaxed);
-        ConnectionUse { reused: read(&self.reused), opened: read(&self.opened), live }
+        let [reused, opened, busy] = [&self.reused, &self.opened, &self.busy].map(read);
+        ConnectionUse { reused, opened, live, busy }
     }
 
     pub(crate) fn strays(&self) -> u64 {

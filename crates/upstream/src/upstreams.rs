@@ -1,7 +1,7 @@
 //! The servers of one configuration line, asked as one.
 
 use crate::attempts::{self, Answered};
-use crate::flights::Flights;
+use crate::flights::{Boarded, Flights};
 use crate::packet::Packet;
 use crate::server::Server;
 use crate::task::Task;
@@ -42,6 +42,8 @@ pub(crate) struct Core {
     waiting: AtomicUsize,
     max_concurrent_rejects: AtomicU64,
     coalesced: AtomicU64,
+    uncoalesced: AtomicU64,
+    left_out: AtomicUsize,
     runtime: Handle,
 }
 
@@ -64,6 +66,8 @@ impl Upstreams {
             waiting: AtomicUsize::new(0),
             max_concurrent_rejects: AtomicU64::new(0),
             coalesced: AtomicU64::new(0),
+            uncoalesced: AtomicU64::new(0),
+            left_out: AtomicUsize::new(0),
             runtime,
         });
         core.set_servers(servers);
@@ -87,8 +91,12 @@ impl Upstreams {
         let packet = Packet::new(&query);
         let key = packet.key(over);
         let travel = attempts::run(self.core.clone(), packet, over);
-        let (flight, joined) = self.core.flights.join(key, travel);
-        self.core.coalesced.fetch_add(u64::from(joined), Ordering::Relaxed);
+        let (flight, boarded) = self.core.flights.join(key, travel);
+        match boarded {
+            Boarded::First => {}
+            Boarded::Joined => _ = self.core.coalesced.fetch_add(1, Ordering::Relaxed),
+            Boarded::Alone => _ = self.core.uncoalesced.fetch_add(1, Ordering::Relaxed),
+        }
         flight.await
     }
 
@@ -116,6 +124,8 @@ impl Upstreams {
             healthcheck_broken: read(&self.core.healthcheck_broken),
             max_concurrent_rejects: read(&self.core.max_concurrent_rejects),
             coalesced: read(&self.core.coalesced),
+            uncoalesced: read(&self.core.uncoalesced),
+            left_out: self.core.left_out.load(Ordering::Relaxed),
         }
     }
 }
@@ -129,8 +139,9 @@ impl Core {
             let new = || Arc::new(Server::new(address, &self.settings, &self.runtime));
             kept.cloned().unwrap_or_else(new)
         };
-        let addresses = addresses.into_iter().filter(|&address| seen.insert(address));
-        let servers = addresses.take(SERVERS_MAX).map(server).collect();
+        let mut addresses = addresses.into_iter().filter(|&address| seen.insert(address));
+        let servers = addresses.by_ref().take(SERVERS_MAX).map(server).collect();
+        self.left_out.store(addresses.count(), Ordering::Relaxed);
         self.servers.store(Arc::new(servers));
     }
 

@@ -63,6 +63,12 @@ impl Encoder {
         self.message(&head, &reply.body, opt, limit, out)
     }
 
+    /// Whether the last message had as many names as an encoder can point at: names behind them are
+    /// compressed less than they could be.
+    pub fn is_table_full(&self) -> bool {
+        self.seen.count == Seen::MAX
+    }
+
     /// Writes a reply without records to a message that was rejected, see [`crate::Reject`].
     pub fn rejection(
         &mut self,

@@ -18,6 +18,8 @@ pub struct Outcome<'z> {
     pub found: Found,
     /// The wildcard that stood in for a name on the way, for CoreDNS's metadata `zone/wildcard`.
     pub wildcard: Option<Name<'z>>,
+    /// Whether more aliases lead on from one to the next than are followed.
+    pub cut: bool,
 }
 
 /// What was found at the name that was asked for.
@@ -60,7 +62,7 @@ impl Zone {
     ///
     /// Nothing is allocated but the memory that `reply` keeps.
     pub fn answer(&self, question: &Question, dnssec_ok: bool, reply: &mut Reply) -> Outcome<'_> {
-        let outcome = |found| Outcome { found, wildcard: None };
+        let outcome = |found| Outcome { found, wildcard: None, cut: false };
         if !question.name().is_at_or_below(self.apex()) {
             return outcome(Found::NotHere);
         }
@@ -69,20 +71,18 @@ impl Zone {
             return outcome(Found::Refused);
         }
         let body = &mut reply.body;
-        let mut scribe =
-            Scribe { zone: self, dnssec_ok, body, wildcard: None, rcode: Rcode::NOERROR };
+        let mut scribe = Scribe::new(self, dnssec_ok, body);
         let found = scribe.follow(question);
-        let Scribe { wildcard, rcode, .. } = scribe;
+        let Scribe { wildcard, cut, rcode, .. } = scribe;
         reply.rcode = rcode;
         reply.flags.set(Header::AA, found != Found::Referral);
-        Outcome { found, wildcard }
+        Outcome { found, wildcard, cut }
     }
 
     /// Adds the zone's NS records to the authority section, as CoreDNS does to the answer that it
     /// found for the target of an alias which leads out of the zone.
     pub fn push_name_servers(&self, dnssec_ok: bool, body: &mut Body) {
-        let rcode = Rcode::NOERROR;
-        Scribe { zone: self, dnssec_ok, body, wildcard: None, rcode }.name_servers();
+        Scribe::new(self, dnssec_ok, body).name_servers();
     }
 
     /// Where the search for `name` ends.
@@ -156,10 +156,15 @@ struct Scribe<'z, 'r> {
     dnssec_ok: bool,
     body: &'r mut Body,
     wildcard: Option<Name<'z>>,
+    cut: bool,
     rcode: Rcode,
 }
 
-impl<'z> Scribe<'z, '_> {
+impl<'z, 'r> Scribe<'z, 'r> {
+    fn new(zone: &'z Zone, dnssec_ok: bool, body: &'r mut Body) -> Self {
+        Self { zone, dnssec_ok, body, wildcard: None, cut: false, rcode: Rcode::NOERROR }
+    }
+
     /// Looks at the name that was asked for, and at those that aliases lead to.
     fn follow(&mut self, question: &Question) -> Found {
         let mut name = question.name().to_buf();
@@ -169,7 +174,7 @@ impl<'z> Scribe<'z, '_> {
                 return Found::Elsewhere;
             }
             if is_alias && self.has_answer(name.as_name(), RecordType::CNAME) {
-                break; // a circle
+                return self.broken_off(); // a circle
             }
             match self.look_at(name.as_name(), question.rtype) {
                 // A DNAME record may have put another case into it.
@@ -178,6 +183,12 @@ impl<'z> Scribe<'z, '_> {
                 Next::Done(found) => return found,
             }
         }
+        self.cut = true;
+        self.broken_off()
+    }
+
+    /// The answer ends with an alias.
+    fn broken_off(&mut self) -> Found {
         self.name_servers();
         Found::Answer
     }

@@ -59,7 +59,10 @@ impl Authority {
             return Step::Drop; // nobody may tell us to transfer a zone that we have from a file
         }
         let dnssec_ok = x.request.dnssec_ok();
-        let Outcome { found, wildcard } = zone.answer(&x.question, dnssec_ok, &mut x.reply);
+        let Outcome { found, wildcard, cut } = zone.answer(&x.question, dnssec_ok, &mut x.reply);
+        if cut {
+            x.cut_chain();
+        }
         if let (Some(wildcard), Some(labels)) = (wildcard, &mut x.labels) {
             labels.push(("zone/wildcard".into(), wildcard.to_string()));
         }

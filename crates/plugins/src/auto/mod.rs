@@ -9,6 +9,7 @@ mod scan;
 use crate::authority::Authority;
 use crate::directive::{Built, Directive};
 use crate::env::{Env, Tasks};
+use crate::metrics::labels;
 use crate::zones::Zones;
 use arc_swap::ArcSwap;
 use chain::{Exchange, Failure, Plugin, Step};
@@ -36,7 +37,12 @@ impl Directive for Auto {
 
     fn build(config: Config, env: &mut Env<'_>) -> Built {
         let path = env.path(config.directory.as_deref().unwrap_or_default());
-        let folder = Folder::new(path.clone(), &config.pattern, &config.template);
+        let cut_scans = env.process.metrics.counter(
+            "rutter_auto_cut_scans_total",
+            "Scans that did not look at every file: there are too many, or they lie too deep.",
+            &labels(&[("directory", &path.display().to_string())]),
+        );
+        let folder = Folder::new(path.clone(), &config.pattern, &config.template, cut_scans);
         let folder = folder.map_err(|wrong| {
             Mistakes::from(Mistake::error(Code::BadValue, config.pattern_at, wrong))
         })?;

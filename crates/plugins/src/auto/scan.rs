@@ -2,6 +2,7 @@
 
 use crate::authority::{Authority, ZoneFile};
 use crate::go_regex::GoRegex;
+use crate::metrics::Counter;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,16 +18,23 @@ pub(super) struct Folder {
     path: PathBuf,
     pattern: GoRegex,
     template: String,
+    /// Scans that did not look at every file.
+    cut_scans: Arc<Counter>,
 }
 
 impl Folder {
     /// The pattern must have a group, and the template may only name groups that are there.
-    pub(super) fn new(path: PathBuf, pattern: &str, template: &str) -> Result<Self, String> {
+    pub(super) fn new(
+        path: PathBuf,
+        pattern: &str,
+        template: &str,
+        cut_scans: Arc<Counter>,
+    ) -> Result<Self, String> {
         let pattern = GoRegex::new(pattern).map_err(|wrong| wrong.to_string())?;
         if pattern.groups() == 0 {
             return Err("the expression has no group for the zone, such as `db\\.(.*)`".into());
         }
-        Ok(Self { path, pattern, template: template.to_owned() })
+        Ok(Self { path, pattern, template: template.to_owned(), cut_scans })
     }
 
     /// Looks at every file and loads what is new or has changed; the zones as they are now, if any
@@ -69,11 +77,19 @@ impl Folder {
 
     /// The zones and their files. Of two files for one zone the first counts.
     fn find(&self) -> BTreeMap<NameBuf, PathBuf> {
-        let mut files = Vec::new();
-        collect(&self.path, 0, &mut files);
-        files.sort_unstable();
+        let mut listing = Listing::default();
+        listing.add(&self.path, 0);
+        if listing.cut {
+            self.cut_scans.increment(0);
+            tracing::warn!(
+                target: "plugin/auto",
+                "Not every file of {} is looked at: there are too many, or they lie too deep",
+                self.path.display()
+            );
+        }
+        listing.files.sort_unstable();
         let mut zones = BTreeMap::new();
-        for path in files {
+        for path in listing.files {
             let Some(origin) = self.origin(&path) else { continue };
             if let Some(first) = zones.get(&origin) {
                 let first: &PathBuf = first;
@@ -103,17 +119,32 @@ impl Folder {
     }
 }
 
-fn collect(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(directory) else { return };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        if path.is_file() {
-            files.push(path);
-        } else if depth < DEPTH_MAX && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            collect(&path, depth + 1, files);
-        }
-        if files.len() >= FILES_MAX {
-            return;
+/// The files below a directory.
+#[derive(Default)]
+struct Listing {
+    files: Vec<PathBuf>,
+    /// Whether some are missing because of a limit.
+    cut: bool,
+}
+
+impl Listing {
+    fn add(&mut self, directory: &Path, depth: usize) {
+        let Ok(entries) = std::fs::read_dir(directory) else { return };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            if path.is_file() {
+                if self.files.len() == FILES_MAX {
+                    self.cut = true;
+                    return;
+                }
+                self.files.push(path);
+            } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                if depth == DEPTH_MAX {
+                    self.cut = true;
+                    continue;
+                }
+                self.add(&path, depth + 1);
+            }
         }
     }
 }

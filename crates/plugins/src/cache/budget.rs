@@ -1,5 +1,6 @@
 //! How much memory all caches of the process may take.
 
+use crate::metrics::{Collect, Exposition, Kind};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Octets that all caches share.
@@ -39,6 +40,18 @@ impl Budget {
     /// Whether more is taken than there is.
     pub(super) fn is_exceeded(&self) -> bool {
         self.used.load(Relaxed) > self.limit
+    }
+}
+
+impl Collect for Budget {
+    fn collect(&self, exposition: &mut Exposition) {
+        let mut gauge = |name, help, value| {
+            exposition.family(name, Kind::Gauge, help).value("", value);
+        };
+        let help = "Octets that the entries of all caches take.";
+        gauge("rutter_cache_memory_bytes", help, self.used.load(Relaxed));
+        let help = "Octets that they may take; what is over leaves.";
+        gauge("rutter_cache_memory_max_bytes", help, self.limit);
     }
 }
 

@@ -63,6 +63,7 @@ impl Directive for Cache {
 
     fn build(config: Config, env: &mut Env<'_>) -> Built {
         let budget = env.keep("cache: memory".to_owned(), Budget::of_process);
+        env.process.metrics.collect(&budget);
         let Settings { success, denial, .. } = &config.settings;
         let capacities = (success.capacity, denial.capacity);
         let store =

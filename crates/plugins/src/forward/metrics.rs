@@ -44,6 +44,8 @@ impl Ledger {
             sum.healthcheck_broken += stats.healthcheck_broken;
             sum.max_concurrent_rejects += stats.max_concurrent_rejects;
             sum.coalesced += stats.coalesced;
+            sum.uncoalesced += stats.uncoalesced;
+            sum.left_out += stats.left_out;
             for server in stats.servers {
                 sum.servers.entry(server.server).or_default().add(&server);
             }
@@ -71,9 +73,16 @@ impl Collect for Ledger {
                 "Questions that shared the answer to an equal one on its way.",
                 sum.coalesced,
             ),
+            (
+                "rutter_forward_uncoalesced_total",
+                "Questions that could not share an answer because too many were on their way.",
+                sum.uncoalesced,
+            ),
         ] {
             exposition.family(name, Kind::Counter, help).value("", value);
         }
+        let (name, help) = ("rutter_forward_servers_left_out", LEFT_OUT_HELP);
+        exposition.family(name, Kind::Gauge, help).value("", sum.left_out);
         for (server, sum) in &sum.servers {
             sum.show(&server.to_string(), exposition);
         }
@@ -85,6 +94,8 @@ struct Sum {
     healthcheck_broken: u64,
     max_concurrent_rejects: u64,
     coalesced: u64,
+    uncoalesced: u64,
+    left_out: usize,
     servers: BTreeMap<SocketAddr, ServerSum>,
 }
 
@@ -112,6 +123,7 @@ impl ServerSum {
             sum.reused += more.reused;
             sum.opened += more.opened;
             sum.live += more.live;
+            sum.busy += more.busy;
         }
         self.strays += stats.strays;
         self.down += u64::from(stats.down);
@@ -157,12 +169,13 @@ impl ServerSum {
         for (connections, over) in self.connections.iter().zip([Transport::Udp, Transport::Tcp]) {
             let proto = ("proto", over.as_str());
             let (new, old) = (labels(&[proto, proxy, server]), labels(&[proto, server]));
-            let ConnectionUse { reused, opened, live } = *connections;
+            let ConnectionUse { reused, opened, live, busy } = *connections;
             show("coredns_proxy_conn_cache_hits_total", counter, HITS_HELP, &new, reused);
             show("coredns_forward_conn_cache_hits_total", counter, HITS_HELP, &old, reused);
             show("coredns_proxy_conn_cache_misses_total", counter, MISSES_HELP, &new, opened);
             show("coredns_forward_conn_cache_misses_total", counter, MISSES_HELP, &old, opened);
             show("rutter_forward_connections", Kind::Gauge, LIVE_HELP, &old, live as u64);
+            show("rutter_forward_busy_total", counter, BUSY_HELP, &old, busy);
         }
     }
 }
@@ -176,4 +189,6 @@ const STRAYS_HELP: &str = "Messages of a server that answered nothing: late, or 
 const DOWN_HELP: &str = "How many `forward` lines leave this server alone: its probes fail.";
 const HITS_HELP: &str = "Questions that went over a connection that was there.";
 const MISSES_HELP: &str = "Connections that had to be opened.";
+const BUSY_HELP: &str = "Questions that found all connections full.";
+const LEFT_OUT_HELP: &str = "Servers that are not asked because a line has more than 64.";
 const LIVE_HELP: &str = "Open connections and sockets.";

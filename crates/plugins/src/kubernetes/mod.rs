@@ -1,15 +1,17 @@
 //! `kubernetes`: names of the services and pods of a cluster.
 //!
 //! **What this is.** The directive, and the plugin that asks the `cluster` crate. Where the data come
-//! from is in [`mod@source`].
+//! from is in [`mod@source`], what it tells `metadata` in [`mod@labels`].
 //!
 //! **What this is not.** It knows no record: [`cluster::Cluster::answer`] does.
 
 mod config;
+mod labels;
 mod source;
 
 use crate::directive::{Built, Directive};
 use crate::env::Env;
+use crate::metrics::labels;
 use crate::zones::Zones;
 use chain::{Exchange, Failure, Plugin, Step};
 use cluster::watch::{Server, Settings};
@@ -45,7 +47,9 @@ impl Directive for Kubernetes {
         env.try_on_start(move |runtime| started.start(runtime));
         env.before_serving(wait_for(source.clone(), config.startup_timeout));
         let fallthrough = config.fallthrough.as_deref().map(Zones::new);
-        Ok(Some(Box::new(Self { view, source, fallthrough })))
+        let plugin = Arc::new(Self { view, source, fallthrough });
+        env.offer_labels(plugin.clone());
+        Ok(Some(Box::new(plugin)))
     }
 }
 
@@ -89,7 +93,13 @@ fn source(config: &Config, env: &mut Env<'_>) -> Arc<Source> {
         let directory = env.path(directory);
         let key = format!("{directory:?} {:?} {namespace_labels:?}", config.labels);
         let clock = env.process.clock.clone();
-        let files = || Files::new(directory, config.labels.clone(), namespace_labels, clock);
+        let mistakes = env.process.metrics.gauge(
+            "rutter_kubernetes_manifest_mistakes",
+            "What could not be used of a directory of manifests when it was read last.",
+            &labels(&[("directory", &directory.display().to_string())]),
+        );
+        let files =
+            || Files::new(directory, config.labels.clone(), namespace_labels, clock, mistakes);
         let source = env.keep(key, || Source::Files(files()));
         if let Source::Files(files) = &*source {
             for wrong in files.read() {

@@ -1,7 +1,7 @@
 //! Where what is known of a cluster comes from: an API server, or files.
 
 use crate::env::{Ready, Tasks};
-use crate::metrics::{Collect, Exposition, Histogram, Kind as MetricKind, labels};
+use crate::metrics::{Collect, Exposition, Gauge, Histogram, Kind as MetricKind, labels};
 use crate::stamp::Stamp;
 use chain::Clock;
 use cluster::manifests::{File, Manifests, Mistake};
@@ -154,6 +154,8 @@ pub(crate) struct Files {
     cluster: Arc<Cluster>,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    /// How much could not be used when the directory was read last.
+    mistakes: Arc<Gauge>,
     tasks: Tasks,
 }
 
@@ -171,6 +173,7 @@ impl Files {
         labels: Selector,
         namespace_labels: Selector,
         clock: Arc<dyn Clock>,
+        mistakes: Arc<Gauge>,
     ) -> Self {
         let awaited = Kinds::none().with(Kind::Namespace).with(Kind::Service);
         let model = Model::new(awaited.with(Kind::EndpointSlice).with(Kind::Pod));
@@ -183,6 +186,7 @@ impl Files {
                 model,
                 stamps: BTreeMap::new(),
             }),
+            mistakes,
             tasks: Tasks::default(),
         }
     }
@@ -192,7 +196,10 @@ impl Files {
         let mut state = self.lock();
         let listed = match list(&self.directory) {
             Ok(listed) => listed,
-            Err(error) => return vec![format!("{}: {error}", self.directory.display())],
+            Err(error) => {
+                self.mistakes.set(1);
+                return vec![format!("{}: {error}", self.directory.display())];
+            }
         };
         if listed == state.stamps && self.cluster.is_synced() {
             return Vec::new();
@@ -203,6 +210,7 @@ impl Files {
         let events = state.manifests.events();
         state.model.apply(events, self.clock.unix_seconds() as u32);
         state.stamps = listed;
+        self.mistakes.set(wrong.len() as i64);
         wrong
     }
 

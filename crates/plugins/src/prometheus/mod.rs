@@ -243,6 +243,25 @@ mod tests {
     }
 
     #[test]
+    fn failures_by_kind() {
+        let rig = Rig::new(COREFILE);
+        for question in ["elsewhere A", "x.bug.test A", "elsewhere AAAA", "www.a.test A"] {
+            rig.ask(question);
+        }
+        let page = rig.metrics();
+        let failures: Vec<_> =
+            page.iter().filter(|line| line.starts_with("rutter_dns_failures_total")).collect();
+        let of = "server=\"dns://:53\",zone=\"dropped\"";
+        assert_eq!(
+            failures,
+            [
+                &format!("rutter_dns_failures_total{{kind=\"no_block\",{of}}} 2"),
+                &format!("rutter_dns_failures_total{{kind=\"panicked\",{of}}} 1"),
+            ]
+        );
+    }
+
+    #[test]
     fn codes_that_nobody_knows_cannot_fill_the_memory() {
         let rig = Rig::new(
             "test {\n prometheus\n canned {\n rcode 24\n }\n}\n\

@@ -2,7 +2,7 @@
 
 use crate::metrics::{Collect, Exposition, Kind, PerWorker, bump, labels};
 use crate::order::ORDER;
-use chain::{Exchange, Transport};
+use chain::{Exchange, Failure, Transport};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -32,6 +32,8 @@ struct Table {
     response_sizes: [Buckets<{ SIZES.len() + 1 }>; 2],
     /// By response code, and then by who answered: nobody, or a plugin by its place in the order.
     responses: [OnceLock<Box<[AtomicU64]>>; RCODES + 1],
+    /// By their place in [`Failure::KINDS`].
+    failures: [AtomicU64; Failure::KINDS.len()],
 }
 
 /// Numbers sorted by size. `N` is one more than there are bounds.
@@ -113,6 +115,9 @@ impl Traffic {
         if let Some(count) = answerers.get(answerer) {
             bump(count, worker, 1);
         }
+        if let Some(kind) = x.failure().and_then(kind_index) {
+            bump(&table.failures[kind], worker, 1);
+        }
     }
 }
 
@@ -123,6 +128,11 @@ fn new_answerers() -> Box<[AtomicU64]> {
 /// Nearly every question is for one of the first two.
 fn type_index(rtype: RecordType) -> usize {
     TYPES.iter().position(|known| *known == rtype).unwrap_or(TYPES.len())
+}
+
+fn kind_index(failure: &Failure) -> Option<usize> {
+    let kind = failure.kind();
+    Failure::KINDS.iter().position(|known| *known == kind)
 }
 
 fn rcode_index(rcode: Rcode) -> usize {
@@ -138,6 +148,7 @@ impl Table {
             request_sizes: [Buckets::new(), Buckets::new()],
             response_sizes: [Buckets::new(), Buckets::new()],
             responses: std::array::from_fn(|_| OnceLock::new()),
+            failures: Default::default(),
         })
     }
 }
@@ -165,6 +176,7 @@ impl Collect for Traffic {
         page.durations(exposition);
         page.sizes(exposition);
         page.responses(exposition);
+        page.failures(exposition);
     }
 }
 
@@ -254,6 +266,15 @@ impl Page<'_> {
             let labels = self.labels(&[("rcode", &label)]);
             let help = "Replies, under their name before CoreDNS 1.7.";
             show(exposition, "coredns_dns_response_rcode_count_total", help, &labels, of_all);
+        }
+    }
+
+    fn failures(&self, exposition: &mut Exposition) {
+        for (index, kind) in Failure::KINDS.into_iter().enumerate() {
+            let labels = self.labels(&[("kind", kind)]);
+            let help = "Questions without a proper answer, by what was in the way.";
+            let count = self.sum(|table| &table.failures[index]);
+            show(exposition, "rutter_dns_failures_total", help, &labels, count);
         }
     }
 

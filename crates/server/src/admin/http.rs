@@ -10,6 +10,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use plugins::env::{Endpoint, HttpAnswer, IfTaken, Tasks};
+use plugins::metrics::{Counter, Registry};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
@@ -28,9 +29,10 @@ const CONNECTIONS_MAX: usize = 64;
 type Paths = BTreeMap<&'static str, Endpoint>;
 
 /// All HTTP listeners of the process.
-#[derive(Default)]
 pub(crate) struct Http {
     servers: BTreeMap<SocketAddr, Server>,
+    /// How often a listener had as many connections as it may.
+    full: Arc<Counter>,
 }
 
 struct Server {
@@ -65,6 +67,12 @@ impl fmt::Display for HttpError {
 }
 
 impl Http {
+    /// Without any listener.
+    pub(crate) fn new(metrics: &Registry) -> Self {
+        let help = "How often a listener for probes and metrics had as many connections as it may.";
+        Self { servers: BTreeMap::new(), full: metrics.counter("rutter_http_full_total", help, "") }
+    }
+
     /// Binds what is not served yet; changes nothing of what is.
     pub(crate) fn prepare(&self, endpoints: &[Endpoint]) -> Result<Prepared, HttpError> {
         let mut prepared =
@@ -101,7 +109,7 @@ impl Http {
     pub(crate) fn commit(&mut self, prepared: Prepared, runtime: &Handle) {
         self.servers.retain(|address, _| prepared.wanted.contains_key(address));
         for (address, listener) in prepared.bound {
-            self.servers.insert(address, Server::start(listener, runtime));
+            self.servers.insert(address, Server::start(listener, self.full.clone(), runtime));
         }
         for (address, paths) in prepared.wanted {
             if let Some(server) = self.servers.get(&address) {
@@ -130,20 +138,23 @@ fn resolve(address: &str) -> io::Result<SocketAddr> {
 }
 
 impl Server {
-    fn start(listener: TcpListener, runtime: &Handle) -> Self {
+    fn start(listener: TcpListener, full: Arc<Counter>, runtime: &Handle) -> Self {
         let paths = Arc::new(RwLock::new(Paths::new()));
         let tasks = Tasks::default();
-        tasks.spawn(runtime, accept(listener, paths.clone()));
+        tasks.spawn(runtime, accept(listener, paths.clone(), full));
         Self { paths, _tasks: tasks }
     }
 }
 
-async fn accept(listener: TcpListener, paths: Arc<RwLock<Paths>>) {
+async fn accept(listener: TcpListener, paths: Arc<RwLock<Paths>>, full: Arc<Counter>) {
     // A socket that was bound can be polled.
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let connections = Tasks::default();
     loop {
+        if room.available_permits() == 0 {
+            full.increment(0);
+        }
         let Ok(place) = room.clone().acquire_owned().await else { return };
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(20)).await; // out of descriptors
@@ -187,4 +198,37 @@ fn answer(paths: &RwLock<Paths>, request: &Request<Incoming>) -> Response<Full<B
 
 fn plain(status: u16, body: &str) -> HttpAnswer {
     HttpAnswer { status, content_type: "text/plain; charset=utf-8", body: body.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpStream;
+
+    #[tokio::test]
+    async fn a_listener_with_all_its_connections_is_counted() {
+        let registry = Registry::new(1);
+        let mut http = Http::new(&registry);
+        let endpoint = Endpoint {
+            address: "127.0.0.1:0".to_owned(),
+            path: "/health",
+            answer: Arc::new(|| HttpAnswer::text(200, "OK")),
+            if_taken: IfTaken::Fail,
+        };
+        let prepared = http.prepare(&[endpoint]).unwrap();
+        let address = prepared.bound[0].1.local_addr().unwrap();
+        http.commit(prepared, &Handle::current());
+        let count = |shown| registry.text().contains(&format!("rutter_http_full_total {shown}\n"));
+        let mut open = Vec::new();
+        for _ in 0..CONNECTIONS_MAX {
+            assert!(count(0));
+            open.push(TcpStream::connect(address).unwrap());
+        }
+        let full = async {
+            while !count(1) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, full).await.unwrap();
+    }
 }

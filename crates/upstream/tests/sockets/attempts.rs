@@ -126,6 +126,15 @@ async fn without_servers_nobody_is_healthy() {
 }
 
 #[tokio::test]
+async fn no_more_than_64_servers_are_asked() {
+    let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+    let upstreams = upstreams((1..=70).map(address), Settings::default());
+    assert_eq!((upstreams.servers().len(), upstreams.stats().left_out), (64, 6));
+    upstreams.set_servers([address(1), address(1)]);
+    assert_eq!((upstreams.servers().len(), upstreams.stats().left_out), (1, 0));
+}
+
+#[tokio::test]
 async fn servers_that_stay_keep_their_connections() {
     let (old, stays, new) =
         (Server::answering().await, Server::answering().await, Server::answering().await);

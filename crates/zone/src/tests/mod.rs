@@ -28,7 +28,7 @@ fn zone(text: &str) -> Zone {
     zone
 }
 
-/// The answer as text: what was found, code, flags and wildcard, then the sections.
+/// The answer as text: what was found, code, wildcard and whether it was cut, then the sections.
 fn ask(zone: &Zone, question: &str) -> String {
     let mut words = question.split(' ');
     let asked = name(words.next().unwrap());
@@ -62,6 +62,9 @@ fn summary(outcome: &Outcome<'_>, reply: &Reply) -> String {
     assert_eq!(reply.flags.has(Flags::AA), authoritative);
     if let Some(wildcard) = outcome.wildcard {
         write!(text, " by {wildcard}").unwrap();
+    }
+    if outcome.cut {
+        text.push_str(" cut");
     }
     text
 }

@@ -66,11 +66,14 @@ impl Records {
     fn answer(&self, asked: &Path, rtype: &str) -> String {
         let mut slow = Slow::default();
         let mut name = Target::Inside(asked.clone());
-        let mut followed = BTreeSet::new();
+        let (mut followed, mut cut) = (BTreeSet::new(), "");
         let found = loop {
             let Target::Inside(path) = &name else { break "Elsewhere" };
             let is_first = followed.is_empty();
-            if followed.len() == 10 || !followed.insert(path.clone()) {
+            if followed.len() == 10 {
+                cut = " cut";
+            }
+            if !cut.is_empty() || !followed.insert(path.clone()) {
                 slow.servers();
                 break "Answer";
             }
@@ -83,7 +86,7 @@ impl Records {
             }
         };
         let by = slow.wildcard.map(|path| format!(" by {}", text(&path))).unwrap_or_default();
-        [vec![format!("{found}{by}")], slow.lines].concat().join("\n")
+        [vec![format!("{found}{by}{cut}")], slow.lines].concat().join("\n")
     }
 
     fn step(&self, slow: &mut Slow, path: &Path, rtype: &str) -> End {
