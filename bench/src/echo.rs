@@ -65,7 +65,7 @@ pub(crate) fn serve(socket: &UdpSocket, count: usize) -> io::Error {
             if let Some(flags) = answer[..length].get_mut(2) {
                 *flags |= 0x80;
             }
-            batch.set_answer(i, length);
+            batch.push_answer(length);
         }
         // What the kernel refuses is lost, as datagrams may be; the generator counts it.
         let _ = batch.send(socket.as_fd());

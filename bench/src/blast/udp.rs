@@ -76,10 +76,10 @@ impl Engine for Udp<'_> {
             let query = self.order.next(self.queries.len());
             let Some(id) = lane.pending.add(query, due(sent)) else { break };
             let octets = self.queries.octets(query);
-            let buffer = &mut self.outgoing.buffer(sent)[..octets.len()];
+            let buffer = &mut self.outgoing.buffer()[..octets.len()];
             buffer.copy_from_slice(octets);
             buffer[..2].copy_from_slice(&id.to_be_bytes());
-            self.outgoing.set_length(sent, octets.len());
+            self.outgoing.push(octets.len());
             sent += 1;
         }
         // A query that the kernel refuses, because the server's port is closed, ends as a lost one.

@@ -53,12 +53,13 @@ fn answer_all(socket: &UdpSocket, asked: &AtomicU64) {
         asked.fetch_add(received as u64, Ordering::Relaxed);
         for i in 0..received {
             let (query, buffer) = batch.received_and_answer(i);
-            if request.read(query).is_err() {
-                continue;
-            }
-            answer(&request, &mut reply);
-            let length = encoder.reply(&request, &reply, SIZE_MAX, buffer);
-            batch.set_answer(i, length);
+            let length = if request.read(query).is_ok() {
+                answer(&request, &mut reply);
+                encoder.reply(&request, &reply, SIZE_MAX, buffer)
+            } else {
+                0
+            };
+            batch.push_answer(length);
         }
         let _ = batch.send(socket.as_fd());
     }

@@ -34,7 +34,7 @@ use envelope::{Address, Control, Envelope};
 ///         let (query, answer) = batch.received_and_answer(i);
 ///         let length = query.len();
 ///         answer[..length].copy_from_slice(query);
-///         batch.set_answer(i, length);
+///         batch.push_answer(length);
 ///     }
 ///     batch.send(socket.as_fd());
 /// }
@@ -94,24 +94,20 @@ impl Batch {
         self.incoming.truncated(i)
     }
 
-    /// Where the answer to datagram `i` is written: `send_size` octets, with what they held before.
-    #[inline]
-    pub fn answer_buffer(&mut self, i: usize) -> &mut [u8] {
-        self.outgoing.buffer(i)
-    }
-
-    /// [`Batch::received`] and [`Batch::answer_buffer`] at once.
+    /// The octets of datagram `i`, and where the next answer is written: `send_size` octets, with what
+    /// they held before.
     #[inline]
     pub fn received_and_answer(&mut self, i: usize) -> (&[u8], &mut [u8]) {
-        (self.incoming.received(i), self.outgoing.buffer(i))
+        (self.incoming.received(i), self.outgoing.buffer())
     }
 
-    /// Says that the first `length` octets of `i`'s buffer are its answer; 0 means no answer.
+    /// Says that the first `length` octets of the buffer are the next answer; 0 means no answer.
     ///
-    /// Panics if `length` is beyond the batch's `send_size`.
+    /// The first answer is that to the first datagram, and so on. Panics if `length` is beyond the
+    /// batch's `send_size`.
     #[inline]
-    pub fn set_answer(&mut self, i: usize, length: usize) {
-        self.outgoing.set_length(i, length);
+    pub fn push_answer(&mut self, length: usize) {
+        self.outgoing.push(length);
     }
 
     /// Sends each answer to where its query came from, from the address that was asked.
@@ -150,6 +146,8 @@ pub struct Sent {
 pub struct Incoming {
     octets: Vec<u8>,
     size: usize,
+    /// From one datagram's octets to the next one's.
+    stride: usize,
     /// How many the last call brought.
     count: usize,
     /// Empty on connected sockets, where nobody needs them.
@@ -167,15 +165,17 @@ impl Incoming {
     /// The same for connected sockets: neither [`Incoming::peer`] nor [`Incoming::local`] is known.
     pub fn connected(count: usize, size: usize) -> Self {
         let (count, size) = (count.clamp(1, MESSAGES_MAX), size.max(1));
-        let octets = vec![0; count * size];
-        Self { octets, size, count: 0, envelopes: Vec::new(), headers: Headers::new(count) }
+        let stride = stride(size);
+        let octets = vec![0; count * stride];
+        Self { octets, size, stride, count: 0, envelopes: Vec::new(), headers: Headers::new(count) }
     }
 
     /// Receives what is there, see [`Batch::receive`].
     #[inline]
     pub fn receive(&mut self, socket: BorrowedFd<'_>, wait: Wait) -> io::Result<usize> {
         self.count = 0;
-        let buffers = self.octets.chunks_exact_mut(self.size);
+        let size = self.size;
+        let buffers = self.octets.chunks_exact_mut(self.stride).map(|room| &mut room[..size]);
         self.count = self.headers.receive(socket, wait, buffers, &mut self.envelopes)?;
         Ok(self.count)
     }
@@ -185,7 +185,7 @@ impl Incoming {
     pub fn received(&self, i: usize) -> &[u8] {
         self.check(i);
         let (length, _) = self.headers.received(i);
-        &self.octets[i * self.size..][..length]
+        &self.octets[i * self.stride..][..length]
     }
 
     /// Who sent datagram `i`. IPv4 peers of a dual-stack socket are given as IPv4 addresses.
@@ -227,14 +227,23 @@ impl Incoming {
     }
 }
 
-/// Datagrams to go out.
+/// An odd number of cache lines: with a power of two the beginnings of all datagrams, which is all
+/// that most have, would share a few sets of the processor's cache and push each other out.
+fn stride(size: usize) -> usize {
+    const LINE: usize = 64;
+    (size.div_ceil(LINE) | 1) * LINE
+}
+
+/// Datagrams to go out, one behind the other: a batch of short ones touches little memory.
 pub struct Outgoing {
     octets: Vec<u8>,
     size: usize,
-    /// The length of each datagram; 0 for none.
+    /// How many octets all datagrams have so far.
+    used: usize,
+    /// How many datagrams there are.
+    count: usize,
+    /// The length of each; 0 for one that is not sent.
     lengths: Vec<usize>,
-    /// No datagram from here on.
-    end: usize,
     controls: Vec<Control>,
     headers: Headers,
 }
@@ -246,27 +255,31 @@ impl Outgoing {
         Self {
             octets: vec![0; count * size],
             size,
+            used: 0,
+            count: 0,
             lengths: vec![0; count],
-            end: 0,
             controls: vec![Control::EMPTY; count],
             headers: Headers::new(count),
         }
     }
 
-    /// The room for datagram `i`, with what it held before; panics beyond the batch.
+    /// The room for the next datagram, with what it held before; panics if the batch is full.
     #[inline]
-    pub fn buffer(&mut self, i: usize) -> &mut [u8] {
-        &mut self.octets[i * self.size..][..self.size]
+    pub fn buffer(&mut self) -> &mut [u8] {
+        assert!(self.count < self.lengths.len(), "a batch holds {} datagrams", self.lengths.len());
+        &mut self.octets[self.used..][..self.size]
     }
 
-    /// Says that the first `length` octets of buffer `i` are to be sent; 0 means none.
+    /// Says that the first `length` octets of the buffer are the next datagram; 0 means that none is
+    /// sent in its place.
     ///
-    /// Panics if the buffer is shorter than `length`.
+    /// Panics if the buffer is shorter than `length`, or the batch is full.
     #[inline]
-    pub fn set_length(&mut self, i: usize, length: usize) {
+    pub fn push(&mut self, length: usize) {
         assert!(length <= self.size, "a datagram of {length} octets in a buffer of {}", self.size);
-        self.lengths[i] = length;
-        self.end = self.end.max(i + 1);
+        self.lengths[self.count] = length;
+        self.used += length;
+        self.count += 1;
     }
 
     /// Sends all datagrams on a connected socket, then forgets them.
@@ -282,16 +295,21 @@ impl Outgoing {
         socket: BorrowedFd<'_>,
         query: impl Fn(usize) -> Option<&'a Envelope>,
     ) -> Sent {
-        let buffers = self.octets.chunks_exact(self.size).zip(&self.lengths);
-        let datagrams = buffers.zip(&mut self.controls).take(self.end).enumerate();
-        let messages = datagrams.filter(|(_, ((_, length), _))| **length > 0);
-        let messages = messages.map(|(i, ((buffer, length), control))| {
+        let mut rest = &self.octets[..self.used];
+        let octets = self.lengths[..self.count].iter().map(|&length| {
+            let (datagram, behind) = rest.split_at(length);
+            rest = behind;
+            datagram
+        });
+        let datagrams = octets.zip(&mut self.controls).enumerate();
+        let messages = datagrams.filter(|(_, (octets, _))| !octets.is_empty());
+        let messages = messages.map(|(i, (octets, control))| {
             let query = query(i);
             let source = query.and_then(|query| query.control.destination()).map(|local| {
                 control.set_source(local);
                 &*control
             });
-            Message { octets: &buffer[..*length], peer: query.map(|query| &query.peer), source }
+            Message { octets, peer: query.map(|query| &query.peer), source }
         });
         let sent = self.headers.send(socket, messages);
         self.clear();
@@ -300,8 +318,7 @@ impl Outgoing {
 
     #[inline]
     fn clear(&mut self) {
-        self.lengths[..self.end].fill(0);
-        self.end = 0;
+        (self.used, self.count) = (0, 0);
     }
 }
 
@@ -348,7 +365,7 @@ mod tests {
             let length = query.len();
             answer[..length].copy_from_slice(query);
             answer[..length].make_ascii_uppercase();
-            batch.set_answer(i, length);
+            batch.push_answer(length);
         }
     }
 
@@ -493,12 +510,12 @@ mod tests {
         }
         let mut batch = Batch::new(8, 512, 512);
         assert_eq!(batch.receive(server.as_fd(), Wait::ForOne).unwrap(), 3);
-        batch.answer_buffer(2)[0] = b'C';
-        batch.set_answer(2, 1);
-        batch.set_answer(0, 1);
-        batch.set_answer(0, 0);
-        assert_eq!(batch.send(server.as_fd()).sent, 1);
-        assert_eq!(text_from(&client).0, "C");
+        for (i, length) in [1, 0, 2].into_iter().enumerate() {
+            batch.received_and_answer(i).1[..2].copy_from_slice([b"A!", b"B!", b"C!"][i]);
+            batch.push_answer(length);
+        }
+        assert_eq!(batch.send(server.as_fd()).sent, 2);
+        assert_eq!([text_from(&client).0, text_from(&client).0], ["A", "C!"]);
     }
 
     /// A datagram beyond what UDP can carry fails in the kernel; those around it must still go.
@@ -511,8 +528,10 @@ mod tests {
         }
         let mut batch = Batch::new(8, 512, 70_000);
         assert_eq!(batch.receive(server.as_fd(), Wait::ForOne).unwrap(), 3);
-        answer_in_capitals(&mut batch, 3);
-        batch.set_answer(1, 70_000);
+        for (i, length) in [1, 70_000, 1].into_iter().enumerate() {
+            batch.received_and_answer(i).1[0] = b"ABC"[i];
+            batch.push_answer(length);
+        }
         let sent = batch.send(server.as_fd());
         assert_eq!((sent.sent, sent.dropped), (2, 1));
         assert_eq!(sent.error.unwrap().raw_os_error(), Some(libc::EMSGSIZE));
@@ -526,9 +545,7 @@ mod tests {
     fn sending_without_room_ends_and_counts_what_was_dropped() {
         let (socket, _other) = std::os::unix::net::UnixDatagram::pair().unwrap();
         let mut outgoing = Outgoing::new(1024, 1);
-        for i in 0..1024 {
-            outgoing.set_length(i, 1);
-        }
+        (0..1024).for_each(|_| outgoing.push(1));
         let sent = outgoing.send(socket.as_fd());
         assert_eq!(sent.sent + sent.dropped, 1024);
         assert!(sent.dropped > 0, "the other side's queue has an end");
@@ -542,8 +559,8 @@ mod tests {
         client.connect(server.local_addr().unwrap()).unwrap();
         let mut outgoing = Outgoing::new(4, 512);
         for i in 0..4 {
-            outgoing.buffer(i)[0] = b'a' + i as u8;
-            outgoing.set_length(i, 1);
+            outgoing.buffer()[0] = b'a' + i;
+            outgoing.push(1);
         }
         assert_eq!(outgoing.send(client.as_fd()).sent, 4);
         let mut batch = Batch::new(4, 512, 512);
@@ -564,7 +581,7 @@ mod tests {
         let client = client("127.0.0.1:0");
         client.connect(nobody).unwrap();
         let mut outgoing = Outgoing::new(3, 512);
-        (0..3).for_each(|i| outgoing.set_length(i, 1));
+        (0..3).for_each(|_| outgoing.push(1));
         let sent = outgoing.send(client.as_fd());
         assert_eq!(sent.sent + sent.dropped, 3);
         let mut incoming = Incoming::connected(4, 512);
@@ -576,6 +593,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "a datagram of 17 octets in a buffer of 16")]
     fn an_answer_cannot_be_longer_than_its_buffer() {
-        Batch::new(1, 16, 16).set_answer(0, 17);
+        Batch::new(1, 16, 16).push_answer(17);
     }
 }

@@ -14,7 +14,7 @@ use wire::{Encoder, Reject};
 /// Datagrams that one system call takes. More than this gains nothing any more.
 const BATCH: usize = 32;
 /// The longest query that is read; a longer one is cut and answered FORMERR.
-const RECEIVE_SIZE: usize = 4096;
+const RECEIVE_SIZE: usize = 2048;
 
 /// One thread and its socket.
 pub(crate) struct Worker {
@@ -68,7 +68,7 @@ impl Worker {
                     0
                 }
             };
-            batch.set_answer(i, length);
+            batch.push_answer(length);
         }
         let sent = batch.send(self.socket.as_fd());
         if sent.dropped > 0 {
