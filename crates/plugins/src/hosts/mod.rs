@@ -126,6 +126,11 @@ impl Hosts {
 
     fn unknown(&self, x: &mut Exchange) -> Step {
         let name = x.question.name();
+        if x.question.rtype == RecordType::PTR {
+            // Such a name stands for no address, or for part of one (RFC 6763 §11): the table says
+            // nothing about it. CoreDNS asks the next plugin too, with `fallthrough` or without.
+            return Step::Next;
+        }
         match &self.fallthrough {
             Some(zones) if zones.cover(name) => Step::Next,
             // A denial needs the SOA of a zone, and a hosts file is none: CoreDNS fails as well.
