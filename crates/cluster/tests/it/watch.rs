@@ -220,7 +220,7 @@ async fn a_resource_that_is_forbidden_does_not_stop_the_others() {
     let watch = start(settings(&api));
     has_address(&watch, "a", "10.0.0.1").await;
     api.request("endpointslices", 2).await;
-    assert!(!watch.cluster().is_listed(Kind::EndpointSlice));
+    assert!(!watch.cluster().is_synced());
     watch.synced().await;
     assert_eq!(errors(&watch, Kind::EndpointSlice, ErrorKind::Forbidden), 3);
     assert_eq!(watch.status().requests()[&403], 3);

@@ -47,15 +47,7 @@ impl Directive for Hosts {
         let followed = !config.reload.is_zero();
         let key = format!("{path:?} {zones:?} {inline:?} {reverse} {followed}");
         let metrics = Metrics::new(env, &path.display().to_string());
-        let source = env.keep(key, || {
-            Source::new(
-                path.clone(),
-                Zones::new(&config.zones),
-                config.inline,
-                config.reverse,
-                metrics,
-            )
-        });
+        let source = env.keep(key, || Source::new(path.clone(), &config, metrics));
         if let Err(error) = source.load() {
             let path = path.display();
             let warning = match error.kind() {
@@ -157,18 +149,13 @@ struct Source {
 }
 
 impl Source {
-    fn new(
-        path: PathBuf,
-        zones: Zones,
-        inline: Vec<(IpAddr, NameBuf)>,
-        reverse: bool,
-        metrics: Metrics,
-    ) -> Self {
+    /// Nothing is read yet.
+    fn new(path: PathBuf, config: &Config, metrics: Metrics) -> Self {
         Self {
             path,
-            zones,
-            inline,
-            reverse,
+            zones: Zones::new(&config.zones),
+            inline: config.inline.clone(),
+            reverse: config.reverse,
             table: ArcSwap::default(),
             metrics,
             read: Mutex::new(None),
