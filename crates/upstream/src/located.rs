@@ -14,11 +14,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 use wire::{Class, Flags, Message, NameBuf, Opcode, Rcode, RecordType};
 
-/// The next look-up is not before this, whatever the TTL says,
+/// The shortest time until the next look-up, whatever the TTL says.
 const REFRESH_MIN: Duration = Duration::from_secs(5);
-/// and not after this.
+/// The longest.
 const REFRESH_MAX: Duration = Duration::from_secs(3600);
-/// After a look-up that failed, the next one.
+/// The time until the next look-up after one that failed.
 const RETRY: Duration = Duration::from_secs(10);
 
 /// The targets of a configuration line, with the addresses of those that are names.
