@@ -48,11 +48,6 @@ impl Cluster {
         Kinds::from_bits(self.listed.load(Ordering::Acquire)).has_all(self.awaited)
     }
 
-    /// Whether `kind` has been listed once.
-    pub fn is_listed(&self, kind: Kind) -> bool {
-        Kinds::from_bits(self.listed.load(Ordering::Acquire)).has(kind)
-    }
-
     /// The SOA serial: Unix time of the last change of a service's records; zero before the first.
     pub fn serial(&self) -> u32 {
         self.serial.load(Ordering::Relaxed)

@@ -10,6 +10,7 @@ use crate::objects::{Document, Event, Key, Kind, Object};
 use crate::selector::Selector;
 use serde_json::Value;
 use serde_saphyr::Spanned;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
@@ -18,8 +19,8 @@ use std::fmt;
 pub struct File<'a> {
     /// What it is called in mistakes; a file keeps its last good objects under this name.
     pub path: &'a str,
-    /// All of its content.
-    pub text: &'a str,
+    /// All of its content; none if it is there and cannot be read, which whoever tried has to tell.
+    pub text: Option<&'a str>,
 }
 
 /// Something in a file that could not be used.
@@ -64,16 +65,18 @@ impl Manifests {
 
     /// Becomes the content of `files`, as far as it can be used.
     ///
-    /// A file with a mistake keeps the objects that it had when it was good; one that never was
-    /// gives those of its objects that can be read. Of objects with one key the first counts.
+    /// A file with a mistake, or one that cannot be read, keeps the objects that it had when it was
+    /// good; one that never was gives those of its objects that can be read. Of objects with one key
+    /// the first counts.
     pub fn read(&mut self, files: &[File<'_>]) -> Vec<Mistake> {
         let mut mistakes = Vec::new();
         let mut last_good = std::mem::take(&mut self.files);
-        for file in files {
+        for File { path, text } in files {
             let before = mistakes.len();
-            let objects = self.read_file(*file, &mut mistakes);
-            let kept = last_good.remove(file.path).filter(|_| mistakes.len() > before);
-            self.files.insert(file.path.to_owned(), kept.unwrap_or(objects));
+            let objects = text.map(|text| self.read_file(path, text, &mut mistakes));
+            let is_good = objects.is_some() && mistakes.len() == before;
+            let kept = last_good.remove(*path).filter(|_| !is_good);
+            self.files.insert((*path).to_owned(), kept.or(objects).unwrap_or_default());
         }
         mistakes.extend(self.repeated());
         mistakes
@@ -90,11 +93,11 @@ impl Manifests {
         begin.chain(objects).chain(Kind::ALL.into_iter().map(Event::RelistEnd)).collect()
     }
 
-    fn read_file(&self, file: File<'_>, mistakes: &mut Vec<Mistake>) -> Vec<Placed> {
+    fn read_file(&self, path: &str, text: &str, mistakes: &mut Vec<Mistake>) -> Vec<Placed> {
         let mut mistake = |line, reason| {
-            mistakes.push(Mistake { path: file.path.to_owned(), line, reason });
+            mistakes.push(Mistake { path: path.to_owned(), line, reason });
         };
-        let documents = match serde_saphyr::from_multiple::<Spanned<Value>>(file.text) {
+        let documents = match serde_saphyr::from_multiple::<Spanned<Value>>(text) {
             Ok(documents) => documents,
             Err(error) => {
                 let line = error.location().map_or(0, |location| location.line());
@@ -146,13 +149,18 @@ impl Manifests {
         let mut mistakes = Vec::new();
         for (path, placed) in &self.files {
             for Placed { object, line } in placed {
-                let (kind, key) = (object.key().kind.name(), object.key());
-                let name = format!("{kind} {}/{}", key.namespace, key.name);
-                let known = *first.entry(key).or_insert((path, *line));
-                if known != (path.as_str(), *line) {
-                    let (known_path, known_line) = known;
-                    let reason = format!("{name} stands in {known_path}:{known_line} already");
-                    mistakes.push(Mistake { path: path.clone(), line: *line, reason });
+                match first.entry(object.key()) {
+                    Entry::Vacant(place) => {
+                        place.insert((path, *line));
+                    }
+                    Entry::Occupied(known) => {
+                        let Key { kind, namespace, name } = known.key();
+                        let (kind, (known_path, known_line)) = (kind.name(), known.get());
+                        let reason = format!(
+                            "{kind} {namespace}/{name} stands in {known_path}:{known_line} already"
+                        );
+                        mistakes.push(Mistake { path: path.clone(), line: *line, reason });
+                    }
                 }
             }
         }
@@ -195,7 +203,8 @@ spec: {clusterIP: 10.0.0.1, ports: [{port: 80}]}
 ";
 
     fn read(manifests: &mut Manifests, files: &[(&str, &str)]) -> Vec<String> {
-        let files: Vec<_> = files.iter().map(|&(path, text)| File { path, text }).collect();
+        let files: Vec<_> =
+            files.iter().map(|&(path, text)| File { path, text: Some(text) }).collect();
         manifests.read(&files).iter().map(Mistake::to_string).collect()
     }
 
@@ -250,6 +259,9 @@ spec: {clusterIP: 10.0.0.1, ports: [{port: 80}]}
             ["a.yaml:5: not a Service as expected: `metadata.name` \"we.b\" is no DNS label"]
         );
         assert_eq!(names(&manifests), ["Namespace /shop", "Service shop/web"]);
+        let unreadable = ["a.yaml", "b.yaml"].map(|path| File { path, text: None });
+        assert_eq!(manifests.read(&unreadable), []);
+        assert_eq!(names(&manifests), ["Namespace /shop", "Service shop/web"]);
         assert_eq!(read(&mut manifests, &[]), [""; 0]);
         assert_eq!(names(&manifests), [""; 0]);
     }
@@ -262,13 +274,18 @@ spec: {clusterIP: 10.0.0.1, ports: [{port: 80}]}
         assert_eq!(mistakes[1], "b.yaml:5: Service shop/web stands in a.yaml:5 already");
         let text = format!("{:?}", manifests.events());
         assert!(text.contains("10.0.0.1") && !text.contains("10.0.0.2"));
+        let twice = r#"{"apiVersion": "v1", "kind": "List", "items": [
+            {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "db"}},
+            {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "db"}}]}"#;
+        let mistakes = read(&mut manifests, &[("a.json", twice)]);
+        assert_eq!(mistakes, ["a.json:1: Service default/db stands in a.json:1 already"]);
     }
 
     proptest! {
         #[test]
         fn any_text_is_read_without_a_panic(text in ".{0,80}", yaml in "[a-z:{}\\[\\] \n*&|>'\"#-]{0,80}") {
             let mut manifests = Manifests::default();
-            let files = [File { path: "a", text: &text }, File { path: "b", text: &yaml }];
+            let files = [File { path: "a", text: Some(&text) }, File { path: "b", text: Some(&yaml) }];
             manifests.read(&files);
         }
     }

@@ -66,6 +66,12 @@ pub fn assemble(
     for (index, draft) in drafts.iter_mut().enumerate() {
         plan.add(index, draft, surroundings.port, &mut mistakes);
     }
+    if plan.zones.len().max(plan.servers.len()) > NUMBERED_MAX
+        && let Some(block) = blocks.last()
+    {
+        let message = format!("there are more than {NUMBERED_MAX} zones, or addresses");
+        mistakes.push(Mistake::error(Code::TooLarge, block.at, message));
+    }
     if mistakes.has_errors() {
         return Outcome { assembly: None, mistakes, read: Vec::new() };
     }
@@ -88,6 +94,9 @@ pub fn assemble(
     let servers = plan.into_servers(&chains, &parts, surroundings);
     Outcome { assembly: Some(Assembly { servers, parts }), mistakes, read }
 }
+
+/// The most zones, and the most addresses to listen on: exchanges number them with 16 bits.
+const NUMBERED_MAX: usize = Router::OUTSIDE as usize;
 
 /// A block with its directives read, in the order in which they run.
 struct Draft<'a> {
@@ -343,5 +352,17 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     match address.ip() {
         ip if !ip.is_unspecified() => address,
         _ => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_zones_than_can_be_numbered_are_refused() {
+        let keys: String = (0..=NUMBERED_MAX).map(|number| format!("z{number}. ")).collect();
+        let found = crate::testing::mistakes(&format!("{keys}{{\n whoami\n}}"));
+        assert!(found[0].contains("there are more than 65535 zones"), "{found:?}");
     }
 }

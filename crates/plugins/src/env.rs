@@ -192,21 +192,6 @@ impl Env<'_> {
         state
     }
 
-    /// As [`Env::keep`], for a state whose making can fail.
-    pub fn try_keep<T: Send + Sync + 'static, E>(
-        &mut self,
-        key: String,
-        make: impl FnOnce(&mut Self) -> Result<T, E>,
-    ) -> Result<Arc<T>, E> {
-        let found = self.parts.kept.find(&key).or_else(|| self.previous.find(&key));
-        let state = match found {
-            Some(state) => state,
-            None => Arc::new(make(self)?),
-        };
-        self.parts.kept.put(key, state.clone());
-        Ok(state)
-    }
-
     /// Lets `start` begin tasks once the configuration is good.
     ///
     /// Whoever begins a task ends it: the state that it serves holds a [`Tasks`].

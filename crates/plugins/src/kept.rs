@@ -25,19 +25,4 @@ impl Kept {
     pub fn put<T: Send + Sync + 'static>(&mut self, key: String, state: Arc<T>) {
         self.states.insert((TypeId::of::<T>(), key), state);
     }
-
-    /// How many states there are.
-    pub fn len(&self) -> usize {
-        self.states.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.states.is_empty()
-    }
-
-    /// How many of these states `other` has too.
-    pub fn shared_with(&self, other: &Self) -> usize {
-        self.states.keys().filter(|key| other.states.contains_key(*key)).count()
-    }
 }

@@ -7,17 +7,18 @@
 use crate::{
     Failure, Host, LOG, Policy, Query, Settings, Target, Transport, TransportRule, Upstreams,
 };
+use futures_util::future::join_all;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::time::Instant;
 use wire::{Class, Flags, Message, NameBuf, Opcode, Rcode, RecordType};
 
-/// The next look-up is not before this, whatever the TTL says,
+/// The shortest time until the next look-up, whatever the TTL says.
 const REFRESH_MIN: Duration = Duration::from_secs(5);
-/// and not after this.
+/// The longest.
 const REFRESH_MAX: Duration = Duration::from_secs(3600);
-/// After a look-up that failed, the next one.
+/// The time until the next look-up after one that failed.
 const RETRY: Duration = Duration::from_secs(10);
 
 /// The targets of a configuration line, with the addresses of those that are names.
@@ -108,47 +109,54 @@ impl Located {
         self.places.iter().filter_map(due).min()
     }
 
-    /// Looks up the names that are due. One without an answer is logged, keeps its addresses, and
-    /// is due again after 10 s.
+    /// Looks up the names that are due, all at the same time. One without an answer is logged, keeps
+    /// its addresses, and is due again after 10 s.
     ///
     /// `resolvers` are best made with [`Settings::for_locating`].
     pub async fn refresh(&mut self, resolvers: &Upstreams) {
-        for place in &mut self.places {
-            let Place::Named { host, addresses, due } = place else { continue };
-            if *due > Instant::now() {
-                continue;
+        let now = Instant::now();
+        join_all(self.places.iter_mut().map(|place| place.refresh(resolvers, now))).await;
+    }
+}
+
+impl Place {
+    /// Looks up the name, if it is one that is due at `now`.
+    async fn refresh(&mut self, resolvers: &Upstreams, now: Instant) {
+        let Self::Named { host, addresses, due } = self else { return };
+        if *due > now {
+            return;
+        }
+        match look_up(host, resolvers).await {
+            Ok(found) => {
+                *addresses = found.addresses;
+                *due = Instant::now() + found.fresh_for;
             }
-            match look_up(host, resolvers).await {
-                Ok(found) => {
-                    *addresses = found.addresses;
-                    *due = Instant::now() + found.fresh_for;
-                }
-                Err(unresolved) => {
-                    let kept =
-                        if addresses.is_empty() { "" } else { "; its last addresses stay in use" };
-                    tracing::warn!(target: LOG, "{unresolved}{kept}");
-                    *due = Instant::now() + RETRY;
-                }
+            Err(unresolved) => {
+                let kept =
+                    if addresses.is_empty() { "" } else { "; its last addresses stay in use" };
+                tracing::warn!(target: LOG, "{unresolved}{kept}");
+                *due = Instant::now() + RETRY;
             }
         }
     }
 }
 
-/// Asks for A, then for AAAA. One of them is enough.
+/// Asks for A and AAAA. One of them is enough.
 async fn look_up(host: &Host, resolvers: &Upstreams) -> Result<Found, Unresolved> {
+    let query = |rtype| Query {
+        name: host.name.as_name(),
+        rtype,
+        class: Class::IN,
+        opcode: Opcode::QUERY,
+        flags: Flags::RD,
+        edns: None,
+        over: Transport::Udp,
+    };
+    let types = [RecordType::A, RecordType::AAAA];
     let mut found = Found { addresses: Vec::new(), fresh_for: REFRESH_MAX };
     let mut failure = None;
-    for rtype in [RecordType::A, RecordType::AAAA] {
-        let query = Query {
-            name: host.name.as_name(),
-            rtype,
-            class: Class::IN,
-            opcode: Opcode::QUERY,
-            flags: Flags::RD,
-            edns: None,
-            over: Transport::Udp,
-        };
-        match resolvers.ask(query).await {
+    for answered in join_all(types.map(|rtype| resolvers.ask(query(rtype)))).await {
+        match answered {
             Ok(answered) => found.take(&answered.message),
             Err(error) => failure = Some(error),
         }

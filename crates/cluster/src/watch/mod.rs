@@ -42,6 +42,10 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+/// The target of log events: operators know what happens here by the name of the directive.
+const LOG: &str = "plugin/kubernetes";
 
 /// A cluster that is being watched. Dropping it stops everything that it started; what is known
 /// stays with those who hold the [`Cluster`].
@@ -73,7 +77,7 @@ impl Watch {
         let mut tasks = JoinSet::new();
         let watched = shared.settings.kinds();
         for kind in Kind::ALL.into_iter().filter(|kind| watched.has(*kind)) {
-            tasks.spawn_on(Resource::new(kind, shared.clone()).run(), runtime);
+            tasks.spawn_on(keep_watching(kind, shared.clone()), runtime);
         }
         Ok(Self { shared, synced, _tasks: tasks })
     }
@@ -97,5 +101,24 @@ impl Watch {
     pub async fn synced(&self) {
         // The sender lives as long as `self`.
         let _ = self.synced.clone().wait_for(|synced| *synced).await;
+    }
+}
+
+/// Watches a resource for as long as this is not dropped.
+///
+/// A bug that ends in a panic costs a wait and a new list, not the knowledge of all that changes
+/// from then on: nothing else would tell that a task has gone.
+async fn keep_watching(kind: Kind, shared: Arc<Shared>) {
+    loop {
+        let mut resource = JoinSet::new();
+        resource.spawn(Resource::new(kind, shared.clone()).run());
+        if let Some(Err(panicked)) = resource.join_next().await {
+            tracing::error!(
+                target: LOG,
+                "watching *v1.{} ended by a bug and begins anew: {panicked}",
+                kind.name()
+            );
+        }
+        sleep(shared.settings.timing.retry_max).await;
     }
 }

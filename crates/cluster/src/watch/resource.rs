@@ -1,5 +1,6 @@
 //! The life of one resource: list, watch, and what to do when that fails.
 
+use super::LOG;
 use super::backoff::Backoff;
 use super::failure::{ErrorKind, Failure};
 use super::lines::Lines;
@@ -15,8 +16,6 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, sleep, timeout_at};
-
-const LOG: &str = "plugin/kubernetes";
 
 /// The most octets of a page.
 const PAGE_MAX: usize = 64 << 20;

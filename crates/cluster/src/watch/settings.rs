@@ -94,8 +94,7 @@ pub struct Timing {
     /// The wait after a first failure; doubled with each that follows, and up to twice as long
     /// by chance, so that servers do not ask in step.
     pub retry_min: Duration,
-    /// The longest wait, before chance. Also the longest that a `Retry-After` is obeyed is ten
-    /// times this.
+    /// The longest wait, before chance. A `Retry-After` is obeyed up to ten times this.
     pub retry_max: Duration,
     /// After this long without a failure the next one counts as a first.
     pub retry_reset: Duration,

@@ -14,7 +14,7 @@ pub(crate) fn all_kinds() -> Kinds {
 /// The events of a manifest; panics on any mistake.
 pub(crate) fn events(yaml: &str) -> Vec<Event> {
     let mut manifests = Manifests::default();
-    let mistakes = manifests.read(&[File { path: "cluster.yaml", text: yaml }]);
+    let mistakes = manifests.read(&[File { path: "cluster.yaml", text: Some(yaml) }]);
     assert!(mistakes.is_empty(), "{mistakes:?}");
     manifests.events()
 }

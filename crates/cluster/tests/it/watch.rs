@@ -220,7 +220,7 @@ async fn a_resource_that_is_forbidden_does_not_stop_the_others() {
     let watch = start(settings(&api));
     has_address(&watch, "a", "10.0.0.1").await;
     api.request("endpointslices", 2).await;
-    assert!(!watch.cluster().is_listed(Kind::EndpointSlice));
+    assert!(!watch.cluster().is_synced());
     watch.synced().await;
     assert_eq!(errors(&watch, Kind::EndpointSlice, ErrorKind::Forbidden), 3);
     assert_eq!(watch.status().requests()[&403], 3);
@@ -395,22 +395,40 @@ async fn dropping_the_watch_stops_it() {
     assert_eq!(found, Found::Answer);
 }
 
+/// The headless service `db`.
+const DB: &str = r#"{"metadata":{"name":"db","namespace":"shop","resourceVersion":"1"},"spec":{"clusterIP":"None"}}"#;
+
+/// A slice of `db` whose cause lies so many seconds back.
+fn slice(address: &str, since: i64) -> String {
+    let at = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(since);
+    format!(
+        r#"{{"metadata":{{"name":"db-x","namespace":"shop","resourceVersion":"2",
+            "labels":{{"kubernetes.io/service-name":"db"}},
+            "annotations":{{"endpoints.kubernetes.io/last-change-trigger-time":"{at}"}}}},
+            "endpoints":[{{"addresses":["{address}"]}}]}}"#
+    )
+    .replace('\n', "")
+}
+
+#[tokio::test]
+async fn a_panic_costs_a_new_list() {
+    let api = shop().await;
+    let (mut talk, watching) = Talk::new();
+    api.script("services", [services("5", &[DB.to_owned()])]);
+    let lists = ["10.0.0.1", "10.0.0.3"].map(|address| services("5", &[slice(address, 0)]));
+    let [first, second] = lists;
+    api.script("endpointslices", [first, watching, second]);
+    let watch = Watch::start(&Handle::current(), settings(&api), |_| panic!("a bug")).unwrap();
+    watch.synced().await;
+    talk.event("MODIFIED", &slice("10.0.0.2", 1)).await;
+    has_address(&watch, "db", "10.0.0.3").await;
+}
+
 #[tokio::test]
 async fn the_time_from_cause_to_answer_is_observed() {
     let api = shop().await;
-    let db = r#"{"metadata":{"name":"db","namespace":"shop","resourceVersion":"1"},"spec":{"clusterIP":"None"}}"#;
-    let slice = |address: &str, since: u64| {
-        let at = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(since as i64);
-        format!(
-            r#"{{"metadata":{{"name":"db-x","namespace":"shop","resourceVersion":"2",
-                "labels":{{"kubernetes.io/service-name":"db"}},
-                "annotations":{{"endpoints.kubernetes.io/last-change-trigger-time":"{at}"}}}},
-                "endpoints":[{{"addresses":["{address}"]}}]}}"#
-        )
-        .replace('\n', "")
-    };
     let (mut talk, watching) = Talk::new();
-    api.script("services", [services("5", &[db.to_owned()])]);
+    api.script("services", [services("5", &[DB.to_owned()])]);
     // What a list tells may have happened long ago.
     api.script("endpointslices", [services("5", &[slice("10.0.0.1", 86_400)]), watching]);
     let (observed, observations) = mpsc::channel();

@@ -26,6 +26,8 @@ struct Read {
     /// The file and those that it includes.
     files: Vec<(PathBuf, Option<Stamp>)>,
     texts: Vec<Vec<u8>>,
+    /// Whether it was a zone.
+    is_good: bool,
 }
 
 /// Why there is no zone.
@@ -66,17 +68,17 @@ impl ZoneFile {
         self.zone.load()
     }
 
-    /// Reads the file if it, or one that it includes, is not as it was. The old zone stays until
-    /// there is a new one.
+    /// Reads the file if it, or one that it includes, is not as it was, or was no zone. The old zone
+    /// stays until there is a new one.
     pub(crate) fn load(&self) -> Result<Seen, NoZone> {
         let mut before = self.lock();
-        let untouched = before.files.iter().all(|(path, stamp)| Stamp::of(path) == *stamp);
-        if !before.files.is_empty() && untouched {
+        if before.is_good && before.is_untouched() {
             return Ok(Seen::Same);
         }
         let mut read = Read::default();
         let loaded = self.read(&mut read);
-        let same = self.zone.load().is_some() && read.texts == before.texts;
+        let same = before.is_good && read.texts == before.texts;
+        read.is_good = loaded.is_ok();
         *before = read;
         if same {
             return Ok(Seen::Same);
@@ -118,8 +120,11 @@ impl ZoneFile {
         });
     }
 
-    /// Loads and logs what came of it.
+    /// Loads if there is a change, and logs what came of it: what is wrong is told once.
     pub(crate) fn load_and_tell(&self) {
+        if self.lock().is_untouched() {
+            return;
+        }
         let (origin, path) = (self.origin.to_string(), self.path.display().to_string());
         match self.load() {
             Ok(Seen::Same) => {}
@@ -163,6 +168,12 @@ impl ZoneFile {
 }
 
 impl Read {
+    /// Whether the files are as they were; not before something was read.
+    fn is_untouched(&self) -> bool {
+        let is_untouched = |(path, stamp): &(PathBuf, Option<Stamp>)| Stamp::of(path) == *stamp;
+        !self.files.is_empty() && self.files.iter().all(is_untouched)
+    }
+
     /// Reads a file and remembers that, and how it was.
     fn file(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         self.files.push((path.to_owned(), Stamp::of(path)));

@@ -49,11 +49,12 @@ impl Directive for Auto {
         if !path.is_dir() {
             env.warn("auto", format!("Directory does not exist: {}", path.display()));
         }
-        let key = format!("{path:?} {} {}", config.pattern, config.template);
+        let followed = !config.reload.is_zero();
+        let key = format!("{path:?} {} {} {followed}", config.pattern, config.template);
         let new = || Served { folder, authority: ArcSwap::default(), tasks: Tasks::default() };
         let served = env.keep(key, new);
         served.scan();
-        if !config.reload.is_zero() {
+        if followed {
             let (watched, every) = (served.clone(), config.reload);
             env.on_start(move |runtime| watched.watch(runtime, every));
         }

@@ -45,28 +45,13 @@ impl Folder {
         let mut changed = false;
         for (origin, path) in found {
             let known = before.at(&origin).filter(|zone| zone.path() == path);
-            let zone = match known {
-                Some(zone) => {
-                    zone.load_and_tell();
-                    zone.clone()
-                }
-                None => {
-                    tracing::info!(
-                        target: "plugin/auto",
-                        "Inserting zone `{origin}' from: {}",
-                        path.display()
-                    );
-                    changed = true;
-                    let zone = Arc::new(ZoneFile::new(origin, path));
-                    if let Err(no_zone) = zone.load() {
-                        let why = String::from(no_zone);
-                        tracing::warn!(target: "plugin/auto", "Parse zone `{origin}' error: {why}");
-                        continue; // tried again at the next scan
-                    }
-                    zone
-                }
-            };
-            authority.insert(zone);
+            if let Some(zone) = known {
+                zone.load_and_tell();
+                authority.insert(zone.clone());
+            } else if let Some(zone) = load(origin, path) {
+                changed = true;
+                authority.insert(zone);
+            }
         }
         for zone in before.iter().filter(|zone| authority.at(zone.origin()).is_none()) {
             tracing::info!(target: "plugin/auto", "Deleting zone `{}'", zone.origin());
@@ -119,6 +104,24 @@ impl Folder {
     }
 }
 
+/// A zone that was not there at the last scan; none if its file is no zone, which is tried again at
+/// the next.
+fn load(origin: NameBuf, path: PathBuf) -> Option<Arc<ZoneFile>> {
+    let zone = Arc::new(ZoneFile::new(origin, path));
+    match zone.load() {
+        Ok(_) => {
+            let path = zone.path().display();
+            tracing::info!(target: "plugin/auto", "Inserting zone `{origin}' from: {path}");
+            Some(zone)
+        }
+        Err(no_zone) => {
+            let why = String::from(no_zone);
+            tracing::warn!(target: "plugin/auto", "Parse zone `{origin}' error: {why}");
+            None
+        }
+    }
+}
+
 /// The files below a directory.
 #[derive(Default)]
 struct Listing {
@@ -131,6 +134,11 @@ impl Listing {
     fn add(&mut self, directory: &Path, depth: usize) {
         let Ok(entries) = std::fs::read_dir(directory) else { return };
         for entry in entries.flatten() {
+            // The kubelet puts the files of a ConfigMap into a directory `..TIME` and links to them from
+            // here. It is replaced whole: a zone that were taken from there would go and come again.
+            if entry.file_name().as_encoded_bytes().starts_with(b"..") {
+                continue;
+            }
             let path = entry.path();
             if path.is_file() {
                 if self.files.len() == FILES_MAX {
@@ -145,6 +153,60 @@ impl Listing {
                 }
                 self.add(&path, depth + 1);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    const ZONE: &str = "@ 300 IN SOA ns root 1 7200 1800 86400 30\n@ 300 IN NS ns\n";
+
+    /// Makes `text` the content of `db.one.test`, as the kubelet does with that of a ConfigMap.
+    fn mount(directory: &Path, generation: &str, text: &str) {
+        let data = directory.join(generation);
+        std::fs::create_dir(&data).unwrap();
+        std::fs::write(data.join("db.one.test"), text).unwrap();
+        symlink(generation, directory.join("..new")).unwrap();
+        std::fs::rename(directory.join("..new"), directory.join("..data")).unwrap();
+        let _ = symlink("..data/db.one.test", directory.join("db.one.test")); // the first time
+    }
+
+    #[test]
+    fn a_config_map_is_one_file_for_each_zone_and_a_bad_one_keeps_the_zone() {
+        let folder = tempfile::tempdir().unwrap();
+        let scanned =
+            Folder::new(folder.path().into(), r"db\.(.*)", "{1}", Arc::default()).unwrap();
+        mount(folder.path(), "..1", ZONE);
+        let origin: NameBuf = "one.test.".parse().unwrap();
+        let mut first = None;
+        let lines = crate::testing::logged(|| first = scanned.scan(&Authority::default()));
+        let first = first.unwrap();
+        let path = folder.path().join("db.one.test");
+        assert_eq!(first.at(&origin).unwrap().path(), path);
+        let inserted =
+            format!("INFO plugin/auto Inserting zone `one.test.' from: {}", path.display());
+        assert_eq!(lines, [inserted]);
+        mount(folder.path(), "..2", "no zone");
+        std::fs::remove_dir_all(folder.path().join("..1")).unwrap();
+        assert!(scanned.scan(&first).is_none(), "nothing has come or gone");
+        assert!(first.at(&origin).unwrap().zone().is_some());
+    }
+
+    #[test]
+    fn a_file_that_is_no_zone_is_told_and_nothing_else_is() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("db.one.test"), "no zone").unwrap();
+        let scanned =
+            Folder::new(folder.path().into(), r"db\.(.*)", "{1}", Arc::default()).unwrap();
+        for _ in 0..2 {
+            let lines = crate::testing::logged(|| {
+                assert!(scanned.scan(&Authority::default()).is_none());
+            });
+            assert_eq!(lines.len(), 1, "{lines:?}");
+            assert!(lines[0].starts_with("WARNING plugin/auto Parse zone `one.test.' error: "));
         }
     }
 }

@@ -51,7 +51,8 @@ impl Directive for File {
 /// The zone of a line; that of the configuration before, if it is the same.
 fn zone(line: &Line, origin: NameBuf, env: &mut Env<'_>, mistakes: &mut Mistakes) -> Arc<ZoneFile> {
     let path = env.path(&line.path);
-    let key = format!("{} {path:?}", origin.as_name());
+    let followed = !line.reload.is_zero();
+    let key = format!("{} {path:?} {followed}", origin.as_name());
     let zone = env.keep(key, || ZoneFile::new(origin, path));
     let loaded = zone.load();
     zone.note_read(env);
@@ -62,7 +63,7 @@ fn zone(line: &Line, origin: NameBuf, env: &mut Env<'_>, mistakes: &mut Mistakes
                 env.warn("file", warning);
             }
         }
-        Err(NoZone::Unreadable(error)) if !line.reload.is_zero() => {
+        Err(NoZone::Unreadable(error)) if followed => {
             let path = zone.path().display();
             let again = crate::go_duration(line.reload);
             let why = format!("Failed to open \"open {path}: {error}\": trying again in {again}");
@@ -70,7 +71,7 @@ fn zone(line: &Line, origin: NameBuf, env: &mut Env<'_>, mistakes: &mut Mistakes
         }
         Err(no_zone) => mistakes.push(mistake(line, &zone, &no_zone)),
     }
-    if !line.reload.is_zero() {
+    if followed {
         let (watched, every) = (zone.clone(), line.reload);
         env.on_start(move |runtime| watched.watch(runtime, every));
     }

@@ -163,12 +163,12 @@ const BETWEEN_NEIGHBOURS: [u16; 3] = [10, 11, 12];
 /// RFC 6891 §6.2.6: those who forward with more intelligence than a wire "MUST consider the incoming
 /// request and any outgoing requests as separate transactions". CoreDNS passes everything on.
 fn for_next_hop(edns: &Edns) -> Cow<'_, Edns> {
-    let stays = |code| BETWEEN_NEIGHBOURS.contains(&code);
-    if !edns.options.iter().any(|(code, _)| stays(code)) {
+    let is_for_us = |code| BETWEEN_NEIGHBOURS.contains(&code);
+    if !edns.options.iter().any(|(code, _)| is_for_us(code)) {
         return Cow::Borrowed(edns);
     }
     let mut edns = edns.clone();
-    edns.options.retain(|code| !stays(code));
+    edns.options.retain(|code| !is_for_us(code));
     Cow::Owned(edns)
 }
 

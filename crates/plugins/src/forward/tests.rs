@@ -2,8 +2,6 @@
 
 use super::*;
 use crate::env::{Parts, Process, Site};
-use crate::lines::Lines;
-use crate::metrics::Registry;
 use chain::{Chain, Client, Ended, Link, Moment, Router};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,14 +36,7 @@ struct Rutter {
 
 impl Rutter {
     fn new() -> Self {
-        let process = Process {
-            clock: Arc::new(StoppedClock),
-            metrics: Arc::new(Registry::new(1)),
-            lines: Lines::new(),
-            version: "test",
-            panics: Arc::default(),
-            fatal: Arc::default(),
-        };
+        let process = crate::testing::process(Arc::new(StoppedClock));
         Self { process, parts: Parts::default(), router: router(Vec::new()) }
     }
 

@@ -15,11 +15,13 @@ use arc_swap::ArcSwap;
 use chain::{Exchange, Failure, Plugin, Step};
 use config::Config;
 use corefile::{Accepted, Block, Mistakes};
+use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use table::{Builder, Table};
+use tokio::runtime::Handle;
 use wire::{NameBuf, RecordType, Section};
 
 /// The directive and the plugin.
@@ -41,26 +43,20 @@ impl Directive for Hosts {
 
     fn build(config: Config, env: &mut Env<'_>) -> Built {
         let path = env.path(&config.file);
-        let key = format!("{path:?} {:?} {:?} {}", config.zones, config.inline, config.reverse);
+        let Config { zones, inline, reverse, .. } = &config;
+        let followed = !config.reload.is_zero();
+        let key = format!("{path:?} {zones:?} {inline:?} {reverse} {followed}");
         let metrics = Metrics::new(env, &path.display().to_string());
-        let warn = |text: String, env: &mut Env<'_>| env.warn("hosts", text);
-        let source = env.keep(key, || {
-            Source::new(
-                path.clone(),
-                Zones::new(&config.zones),
-                config.inline,
-                config.reverse,
-                metrics,
-            )
-        });
+        let source = env.keep(key, || Source::new(path.clone(), &config, metrics));
         if let Err(error) = source.load() {
-            let text = match error.kind() {
-                std::io::ErrorKind::NotFound => format!("File does not exist: {}", path.display()),
-                _ => format!("File cannot be read: {}: {error}", path.display()),
+            let path = path.display();
+            let warning = match error.kind() {
+                io::ErrorKind::NotFound => format!("File does not exist: {path}"),
+                _ => format!("File cannot be read: {path}: {error}"),
             };
-            warn(text, env);
+            env.warn("hosts", warning);
         }
-        if !config.reload.is_zero() {
+        if followed {
             let (watched, every) = (source.clone(), config.reload);
             env.on_start(move |runtime| watched.watch(runtime, every));
         }
@@ -126,6 +122,11 @@ impl Hosts {
 
     fn unknown(&self, x: &mut Exchange) -> Step {
         let name = x.question.name();
+        if x.question.rtype == RecordType::PTR {
+            // Such a name stands for no address, or for part of one (RFC 6763 §11): the table says
+            // nothing about it. CoreDNS asks the next plugin too, with `fallthrough` or without.
+            return Step::Next;
+        }
         match &self.fallthrough {
             Some(zones) if zones.cover(name) => Step::Next,
             // A denial needs the SOA of a zone, and a hosts file is none: CoreDNS fails as well.
@@ -142,73 +143,81 @@ struct Source {
     reverse: bool,
     table: ArcSwap<Table>,
     metrics: Metrics,
-    /// The file as it was read last.
-    read: std::sync::Mutex<Option<Stamp>>,
+    /// The file as it was when it was read last; none if it never could be.
+    read: Mutex<Option<Stamp>>,
     tasks: Tasks,
 }
 
 impl Source {
-    fn new(
-        path: PathBuf,
-        zones: Zones,
-        inline: Vec<(IpAddr, NameBuf)>,
-        reverse: bool,
-        metrics: Metrics,
-    ) -> Self {
+    /// Nothing is read yet.
+    fn new(path: PathBuf, config: &Config, metrics: Metrics) -> Self {
         Self {
             path,
-            zones,
-            inline,
-            reverse,
+            zones: Zones::new(&config.zones),
+            inline: config.inline.clone(),
+            reverse: config.reverse,
             table: ArcSwap::default(),
             metrics,
-            read: std::sync::Mutex::new(None),
+            read: Mutex::new(None),
             tasks: Tasks::default(),
         }
     }
 
-    /// Reads the file if it is not as it was; without a file the lines of the block are all.
-    fn load(&self) -> std::io::Result<()> {
+    /// Reads the file if it is not as it was. One that cannot be read leaves what was read last; if
+    /// that is nothing, the lines of the block are all.
+    fn load(&self) -> io::Result<()> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = Stamp::of(&self.path);
-        let mut read = self.read.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if stamp.is_some() && *read == stamp {
             return Ok(());
         }
         let octets = std::fs::read(&self.path);
+        if octets.is_ok() || read.is_none() {
+            self.publish(octets.as_deref().unwrap_or_default());
+        }
+        octets?;
+        if let Some(stamp) = &stamp {
+            self.metrics.timestamp.set(stamp.modified_seconds());
+        }
+        *read = stamp;
+        Ok(())
+    }
+
+    /// Makes the table of the file's octets and the lines of the block.
+    fn publish(&self, octets: &[u8]) {
         let mut builder = Builder::default();
         let mut add = |address, name: NameBuf| {
             if self.zones.cover(name.as_name()) {
                 builder.add(address, &name, self.reverse);
             }
         };
-        zone::hosts::read(octets.as_deref().unwrap_or_default(), &mut add);
+        zone::hosts::read(octets, &mut add);
         for (address, name) in &self.inline {
             add(*address, *name);
         }
         let table = builder.build();
         self.metrics.entries.set(table.entries() as i64);
-        if let Some(stamp) = &stamp {
-            self.metrics.timestamp.set(stamp.modified_seconds());
-        }
         self.table.store(Arc::new(table));
-        *read = stamp;
-        octets.map(drop)
     }
 
     /// Looks for changes from time to time. A file that has gone keeps its last content.
-    fn watch(self: &Arc<Self>, runtime: &tokio::runtime::Handle, every: Duration) {
+    fn watch(self: &Arc<Self>, runtime: &Handle, every: Duration) {
         let source = Arc::downgrade(self);
         self.tasks.restart(runtime, async move {
+            let mut told = None;
             loop {
                 tokio::time::sleep(every).await;
                 let Some(source) = source.upgrade() else { return };
-                if Stamp::of(&source.path).is_some() {
-                    // A large file must not hold up the questions that wait.
-                    let loaded = tokio::task::spawn_blocking(move || source.load()).await;
-                    if let Ok(Err(error)) = loaded {
-                        tracing::warn!(target: "plugin/hosts", "File cannot be read: {error}");
-                    }
+                if Stamp::of(&source.path).is_none() {
+                    continue;
                 }
+                // A large file must not hold up the questions that wait.
+                let loaded = tokio::task::spawn_blocking(move || source.load()).await;
+                let failure = loaded.ok().and_then(Result::err).map(|error| error.to_string());
+                if let Some(failure) = failure.as_ref().filter(|_| failure != told) {
+                    tracing::warn!(target: "plugin/hosts", "File cannot be read: {failure}");
+                }
+                told = failure;
             }
         });
     }

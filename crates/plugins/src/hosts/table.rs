@@ -70,7 +70,7 @@ impl Table {
 
     /// The names of an address, in the order of the file.
     pub(crate) fn names(&self, address: IpAddr) -> impl Iterator<Item = Name<'_>> {
-        let names = self.by_address.get(&address).map_or(&[][..], Vec::as_slice);
+        let names = self.by_address.get(&address.to_canonical()).map_or(&[][..], Vec::as_slice);
         // What was put in is a name.
         names.iter().filter_map(|name| Name::from_octets(&self.octets[name.range()]).ok())
     }
@@ -104,10 +104,12 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// Adds a name for an address; a pair that is there already is not added again.
+    /// Adds a name for an address; a pair that is there already is not added again. As in CoreDNS,
+    /// an IPv4 address is one however it is written: `::ffff:192.0.2.1` is `192.0.2.1`.
     ///
     /// `reverse` says whether the address is to be asked for its names. A wildcard has none.
     pub(crate) fn add(&mut self, address: IpAddr, name: &NameBuf, reverse: bool) {
+        let address = address.to_canonical();
         let index = self.host(name);
         let (at, addresses) = &mut self.hosts[index];
         if addresses.len() < usize::from(u16::MAX) && !addresses.contains(&address) {

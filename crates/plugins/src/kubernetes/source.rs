@@ -63,8 +63,11 @@ impl Source {
     }
 
     fn look_again(&self) {
-        if let Self::Files(files) = self {
-            for mistake in files.read() {
+        let Self::Files(files) = self else { return };
+        let told = files.lock().told.clone();
+        let wrong = files.read();
+        if wrong != told {
+            for mistake in wrong {
                 tracing::warn!(target: "plugin/kubernetes", "manifests: {mistake}");
             }
         }
@@ -164,6 +167,8 @@ struct State {
     model: Model,
     /// The files as they were read last.
     stamps: BTreeMap<PathBuf, Option<Stamp>>,
+    /// What could not be used of them, or why there are none: told once, and not at each look.
+    told: Vec<String>,
 }
 
 impl Files {
@@ -185,6 +190,7 @@ impl Files {
                 manifests: Manifests::new(labels, namespace_labels),
                 model,
                 stamps: BTreeMap::new(),
+                told: Vec::new(),
             }),
             mistakes,
             tasks: Tasks::default(),
@@ -194,23 +200,25 @@ impl Files {
     /// Reads the directory if anything in it has changed; tells what could not be used.
     pub(crate) fn read(&self) -> Vec<String> {
         let mut state = self.lock();
-        let listed = match list(&self.directory) {
-            Ok(listed) => listed,
-            Err(error) => {
-                self.mistakes.set(1);
-                return vec![format!("{}: {error}", self.directory.display())];
-            }
+        let wrong = match list(&self.directory) {
+            Ok(listed) if listed == state.stamps && self.cluster.is_synced() => return Vec::new(),
+            Ok(listed) => self.take(listed, &mut state),
+            Err(error) => vec![format!("{}: {error}", self.directory.display())],
         };
-        if listed == state.stamps && self.cluster.is_synced() {
-            return Vec::new();
-        }
+        self.mistakes.set(wrong.len() as i64);
+        state.told.clone_from(&wrong);
+        wrong
+    }
+
+    /// Takes the files for what the cluster is.
+    fn take(&self, listed: BTreeMap<PathBuf, Option<Stamp>>, state: &mut State) -> Vec<String> {
         let (texts, mut wrong) = read_all(listed.keys());
-        let files: Vec<_> = texts.iter().map(|(path, text)| File { path, text }).collect();
+        let files: Vec<_> =
+            texts.iter().map(|(path, text)| File { path, text: text.as_deref() }).collect();
         wrong.extend(state.manifests.read(&files).iter().map(Mistake::to_string));
         let events = state.manifests.events();
         state.model.apply(events, self.clock.unix_seconds() as u32);
         state.stamps = listed;
-        self.mistakes.set(wrong.len() as i64);
         wrong
     }
 
@@ -232,21 +240,23 @@ fn list(directory: &Path) -> std::io::Result<BTreeMap<PathBuf, Option<Stamp>>> {
     Ok(files)
 }
 
-fn read_all<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> (Vec<(String, String)>, Vec<String>) {
+/// Each file with its text, if it could be read, and why those could not that were not.
+fn read_all<'a>(
+    paths: impl Iterator<Item = &'a PathBuf>,
+) -> (Vec<(String, Option<String>)>, Vec<String>) {
     let (mut texts, mut wrong) = (Vec::new(), Vec::new());
     let mut room = MANIFESTS_MAX;
     for path in paths {
         let name = path.display().to_string();
         let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-        if size > room {
-            wrong.push(format!("{name}: more than 256 MiB of manifests"));
-            continue;
-        }
-        room -= size;
-        match std::fs::read_to_string(path) {
-            Ok(text) => texts.push((name, text)),
-            Err(error) => wrong.push(format!("{name}: {error}")),
-        }
+        let read = if size > room {
+            Err("more than 256 MiB of manifests".to_owned())
+        } else {
+            room -= size;
+            std::fs::read_to_string(path).map_err(|error| error.to_string())
+        };
+        wrong.extend(read.as_ref().err().map(|why| format!("{name}: {why}")));
+        texts.push((name, read.ok()));
     }
     (texts, wrong)
 }

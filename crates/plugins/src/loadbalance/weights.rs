@@ -87,9 +87,9 @@ impl Source {
     }
 
     /// Reads the file again; a bad one changes nothing.
-    fn reload(&self) {
+    async fn reload(&self) {
         let shown = self.path.display();
-        let text = match std::fs::read(&self.path) {
+        let text = match tokio::fs::read(&self.path).await {
             Ok(text) if text == self.weights.load().text => return,
             Ok(text) => text,
             Err(error) => {
@@ -114,7 +114,7 @@ impl Source {
 pub(super) async fn watch(source: Arc<Source>, every: Duration) {
     loop {
         tokio::time::sleep(every).await;
-        source.reload();
+        source.reload().await;
     }
 }
 

@@ -90,9 +90,10 @@ impl Gauge {
     }
 }
 
-/// How often values fell below each of some bounds.
+/// How many times fell below each of some bounds.
 #[derive(Debug)]
 pub struct Histogram {
+    /// In seconds.
     bounds: &'static [f64],
     slots: PerWorker<HistogramSlot>,
 }
@@ -101,43 +102,35 @@ pub struct Histogram {
 struct HistogramSlot {
     /// One for each bound, and one for what is above all.
     counts: Box<[AtomicU64]>,
-    /// In billionths, so that a sum of seconds is exact.
-    sum: AtomicU64,
+    sum_ns: AtomicU64,
 }
 
 impl Histogram {
     pub(crate) fn new(workers: usize, bounds: &'static [f64]) -> Self {
         let slots = PerWorker::new(workers, || HistogramSlot {
             counts: (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect(),
-            sum: AtomicU64::new(0),
+            sum_ns: AtomicU64::new(0),
         });
         Self { bounds, slots }
     }
 
     /// Counts a time.
     pub fn observe(&self, worker: u16, time: Duration) {
-        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.count(worker, time.as_secs_f64(), nanos);
-    }
-
-    /// Counts a size.
-    pub fn observe_size(&self, worker: u16, size: usize) {
-        self.count(worker, size as f64, size as u64 * 1_000_000_000);
-    }
-
-    fn count(&self, worker: u16, value: f64, billionths: u64) {
         let slot = self.slots.of(worker);
-        let bucket = self.bounds.iter().position(|bound| value <= *bound);
+        let seconds = time.as_secs_f64();
+        let bucket = self.bounds.iter().position(|bound| seconds <= *bound);
         bump(&slot.counts[bucket.unwrap_or(self.bounds.len())], worker, 1);
-        bump(&slot.sum, worker, billionths);
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        bump(&slot.sum_ns, worker, nanos);
     }
 
-    /// The bounds of the buckets.
+    /// The bounds of the buckets, in seconds.
     pub fn bounds(&self) -> &'static [f64] {
         self.bounds
     }
 
-    /// How many values fell into each bucket, one for each bound and one above; and their sum.
+    /// How many times fell into each bucket, one for each bound and one above; and their sum in
+    /// seconds.
     pub fn totals(&self) -> (Vec<u64>, f64) {
         let mut counts = vec![0u64; self.bounds.len() + 1];
         let mut sum = 0u64;
@@ -145,7 +138,7 @@ impl Histogram {
             for (total, count) in counts.iter_mut().zip(&slot.counts) {
                 *total = total.wrapping_add(count.load(Relaxed));
             }
-            sum = sum.wrapping_add(slot.sum.load(Relaxed));
+            sum = sum.wrapping_add(slot.sum_ns.load(Relaxed));
         }
         (counts, sum as f64 / 1e9)
     }

@@ -19,6 +19,18 @@ use chain::{Client, Clock, Ended, Exchange, Moment, Transport};
 use std::sync::Arc;
 use wire::{Class, Edns, Encoder, Flags, MESSAGE_MAX, NameBuf};
 
+/// A process with two workers and this clock.
+pub(crate) fn process(clock: Arc<dyn Clock>) -> Process {
+    Process {
+        clock,
+        metrics: Arc::new(Registry::new(2)),
+        lines: Lines::new(),
+        version: "0.1.0",
+        panics: Arc::default(),
+        fatal: Arc::default(),
+    }
+}
+
 /// A configuration, and the process around it.
 pub(crate) struct Rig {
     pub(crate) process: Process,
@@ -28,14 +40,7 @@ pub(crate) struct Rig {
 impl Rig {
     /// Of a Corefile without mistakes.
     pub(crate) fn new(corefile: &str) -> Self {
-        let process = Process {
-            clock: Arc::new(Stopped),
-            metrics: Arc::new(Registry::new(2)),
-            lines: Lines::new(),
-            version: "0.1.0",
-            panics: Arc::default(),
-            fatal: Arc::default(),
-        };
+        let process = process(Arc::new(Stopped));
         let assembly = Self::built(corefile, &process, &Kept::default());
         Self { process, assembly }
     }

@@ -4,8 +4,6 @@
 use crate::directive::Directive;
 use crate::env::{Env, Parts, Process, Site};
 use crate::kept::Kept;
-use crate::lines::Lines;
-use crate::metrics::Registry;
 use chain::{
     Block, Chain, Client, Clock, Ended, Exchange, Link, Moment, Plugin, Resolving, Rest, Router,
     Step, Transport,
@@ -54,14 +52,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         let clock = Arc::new(FakeClock::default());
-        let process = Process {
-            clock: clock.clone(),
-            metrics: Arc::new(Registry::new(1)),
-            lines: Lines::new(),
-            version: "0.0.0",
-            panics: Arc::default(),
-            fatal: Arc::default(),
-        };
+        let process = super::process(clock.clone());
         Self { clock, process, kept: Kept::default() }
     }
 

@@ -39,25 +39,24 @@ impl Directive for Whoami {
 impl Plugin for Whoami {
     fn query(&self, x: &mut Exchange) -> Step {
         x.authoritative();
-        let owner = x.question.name();
+        let (owner, class) = (x.question.name(), x.question.class);
         let body = &mut x.reply.body;
-        match x.client.peer.ip() {
-            IpAddr::V4(ip) => {
-                body.push(Section::Additional, owner, 0, RecordType::A, &ip.octets());
-            }
-            IpAddr::V6(ip) => {
-                body.push(Section::Additional, owner, 0, RecordType::AAAA, &ip.octets());
-            }
-        }
+        let (rtype, address): (_, &[u8]) = match x.client.peer.ip() {
+            IpAddr::V4(ip) => (RecordType::A, &ip.octets()),
+            IpAddr::V6(ip) => (RecordType::AAAA, &ip.octets()),
+        };
+        let section = Section::Additional;
+        body.push_with(section, owner, 0, rtype, class, |data| data.extend_from_slice(address));
         let label: &[u8] = match x.client.transport {
             Transport::Udp => b"_udp",
             Transport::Tcp => b"_tcp",
         };
         // A name that is too long to have a label in front gets no SRV record.
         if let Ok(service) = NameBuf::child(label, owner) {
-            let [high, low] = x.client.peer.port().to_be_bytes();
-            let target = [0, 0, 0, 0, high, low, 0];
-            body.push(Section::Additional, service.as_name(), 0, RecordType::SRV, &target);
+            let (service, [high, low]) = (service.as_name(), x.client.peer.port().to_be_bytes());
+            body.push_with(section, service, 0, RecordType::SRV, class, |data| {
+                data.extend_from_slice(&[0, 0, 0, 0, high, low, 0]);
+            });
         }
         Step::Done
     }

@@ -228,19 +228,19 @@ impl Action {
                 Self::Query(questions, expected)
             }
             ["asked", words @ ..] if words.len() < 2 => {
-                Self::Asked(split_upstream(words).0, read_asked(&lines)?)
+                Self::Asked(split_upstream(words).0, read_asked(&some(lines)?)?)
             }
             ["wait", time] => Self::Wait(duration(time)?),
-            ["log"] => Self::Log(lines),
-            ["log", "absent"] => Self::NotInLog(lines),
-            ["metrics"] => Self::Metrics(read_samples(&lines)?),
+            ["log"] => Self::Log(some(lines)?),
+            ["log", "absent"] => Self::NotInLog(some(lines)?),
+            ["metrics"] => Self::Metrics(read_samples(&some(lines)?)?),
             ["http", "GET", url] => Self::Http { url: variables.expand(url), expected: lines },
             ["signal", name] => Self::Signal(read_signal(name)?),
             ["exit", code] => {
                 let wrong = |_| Mistake::new(format!("`{code}` is no exit code"));
                 Self::Exit { code: code.parse().map_err(wrong)?, stderr: lines }
             }
-            ["check"] => Self::Check(lines),
+            ["check"] => Self::Check(some(lines)?),
             _ => return Err(Mistake::new(format!("`{}` is no fence; {FENCES}", words.join(" ")))),
         })
     }
@@ -304,6 +304,11 @@ fn split_upstream<'a, 'b>(words: &'a [&'b str]) -> (usize, &'a [&'b str]) {
 
 fn lines_of(body: &str) -> Vec<String> {
     body.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+/// A fence that looks for nothing could never fail.
+fn some(lines: Vec<String>) -> Result<Vec<String>, Mistake> {
+    if lines.is_empty() { Err(Mistake::new("there is nothing to look for")) } else { Ok(lines) }
 }
 
 /// Files lie in the scenario's folder, nowhere else.
@@ -384,7 +389,7 @@ mod tests {
              ```coredns it is silent\n;; no reply\n```\n```asked UPSTREAM2\na. A +tcp >=2\n```\n\
              ```wait 2s\n```\n```log\n[INFO] …\n```\n```log absent\nx\n```\n```metrics\nup 1\n```\n\
              ```http GET {$HEALTH}/health\n200\nOK\n```\n```signal USR1\n```\n```exit 1\nbad\n```\n\
-             ```check\n```\n```file db.x removed\n```\n```text\nx\n```\n",
+             ```check\n0 errors…\n```\n```file db.x removed\n```\n```text\nx\n```\n",
         )
         .unwrap();
         let actions: Vec<&Action> = scenario.steps.iter().map(|step| &step.action).collect();
@@ -435,6 +440,7 @@ mod tests {
             ("```query\na. A\n```", 2, "say what shall come back"),
             ("```query\na. A\n;; NOERROR\na. A\n```", 5, "a TTL is"),
             ("```query\n;; NOERROR\n```", 2, "begins with a question"),
+            ("```log\n```", 2, "nothing to look for"),
             ("```query\na. A\nb. C\n;; NOERROR\n```", 4, "no type"),
             ("```query\na.\n```", 3, "NAME TYPE"),
             ("```query until soon\n```", 2, "a time is"),

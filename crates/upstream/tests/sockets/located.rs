@@ -1,6 +1,9 @@
 //! Servers that are known by name.
 
-use crate::support::{Asked, Reaction, Server, address_records, response, rtype, skip, upstreams};
+use crate::support::{
+    Asked, Reaction, Server, address_records, response, rtype, skip, until, upstreams,
+};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -46,6 +49,27 @@ async fn names_become_addresses_in_their_place() {
         text(&located.servers()),
         ["192.0.2.1:53", "10.0.0.1:54", "10.0.0.2:54", "[2001:db8::1]:54", "192.0.2.2:53"]
     );
+}
+
+#[tokio::test]
+async fn names_are_looked_up_at_the_same_time() {
+    let resolver = Server::start(|asked| {
+        Reaction::hold(address_records(&asked.message, &[[10, 0, 0, 1]], 60))
+    })
+    .await;
+    let resolvers = upstreams([resolver.address], Settings::for_locating());
+    let locating = async {
+        let located = located(&["a.test", "b.test"], &resolvers).await;
+        assert_eq!(text(&located.servers()), ["10.0.0.1:53", "10.0.0.1:53"]);
+    };
+    let answering = async {
+        until("all is asked", || resolver.asked_count() == 4).await;
+        let asked = resolver.asked();
+        let questions: BTreeSet<_> = asked.iter().map(|asked| &asked.message[12..]).collect();
+        assert_eq!(questions.len(), 4, "two types of two names, and none twice");
+        resolver.release().await;
+    };
+    tokio::join!(locating, answering);
 }
 
 #[tokio::test]
