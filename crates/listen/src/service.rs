@@ -29,6 +29,8 @@ pub struct Stats {
     pub unsent: AtomicU64,
     /// Errors of receiving; none of them ends a worker.
     pub receive_errors: AtomicU64,
+    /// Attempts to take a connection that failed, most likely for want of descriptors.
+    pub accept_errors: AtomicU64,
     /// Connections that were closed at once because there were too many.
     pub refused_connections: AtomicU64,
     /// Connections that are open.

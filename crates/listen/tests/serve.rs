@@ -87,6 +87,10 @@ struct Served {
 }
 
 fn serve(bind: &str, lane: LaneSettings) -> Served {
+    serve_with(bind, lane, TcpSettings::default())
+}
+
+fn serve_with(bind: &str, lane: LaneSettings, tcp: TcpSettings) -> Served {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let go = Arc::new(Notify::new());
@@ -104,7 +108,7 @@ fn serve(bind: &str, lane: LaneSettings) -> Served {
     });
     let mut listener = Listener::open(bind.parse().unwrap(), 2).unwrap();
     let workers = Arc::new(Workers::new(2));
-    listener.serve(service.clone(), &workers, TcpSettings::default()).unwrap();
+    listener.serve(service.clone(), &workers, tcp).unwrap();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, listener.address().port()));
     Served { runtime, listener: Some(listener), service, go, sizes, address }
 }
@@ -286,6 +290,24 @@ fn a_connection_answers_out_of_order() {
     }
     served.go.notify_one();
     assert_eq!(read_framed(&mut stream).id, 0);
+}
+
+#[test]
+fn a_query_that_comes_octet_by_octet_must_be_whole_in_time() {
+    let settings = TcpSettings { first_read: Duration::from_millis(300), ..TcpSettings::default() };
+    let served = serve_with("127.0.0.1:0", LaneSettings::default(), settings);
+    let mut stream = served.tcp();
+    stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let begin = Instant::now();
+    for octet in framed(&query(1, "now.test")) {
+        let closed = stream.write_all(&[octet]).is_err()
+            || stream.read(&mut [0; 1]).is_ok_and(|received| received == 0);
+        if closed {
+            break;
+        }
+    }
+    let took = begin.elapsed();
+    assert!(took >= Duration::from_millis(300) && took < Duration::from_millis(900), "{took:?}");
 }
 
 #[test]
