@@ -2,9 +2,10 @@
 //! another.
 
 use crate::admin::http::{Http, HttpError};
+use crate::admin::limits::Limits;
 use crate::settings::source::{Built, Source};
 use chain::{Client, Exchange, Transport};
-use listen::{LaneSettings, Listener, OpenError, Service, SlowLane, Stats, TcpSettings, Workers};
+use listen::{LaneSettings, Listener, OpenError, Service, SlowLane, TcpSettings, Workers};
 use plugins::assemble::{Assembly, Server, Surroundings, assemble};
 use plugins::env::{Parts, Process};
 use plugins::kept::Kept;
@@ -27,8 +28,8 @@ pub(crate) struct Engine {
     /// Whether debug lines are logged, and a panic ends the process.
     pub debug: Arc<AtomicBool>,
     pub runtime: Handle,
-    pub lane: Arc<SlowLane>,
-    pub stats: Arc<Stats>,
+    /// Where questions wait, and what happens at the sockets.
+    pub limits: Arc<Limits>,
     pub workers: Arc<Workers>,
     /// Workers for each address.
     pub cores: usize,
@@ -78,12 +79,14 @@ impl Engine {
         port: u16,
     ) -> Self {
         let workers = u16::try_from(process.metrics.workers()).unwrap_or(u16::MAX);
+        let lane = Arc::new(SlowLane::new(runtime.clone(), LaneSettings::default()));
+        let limits = Arc::new(Limits { lane, stats: Arc::default() });
+        process.metrics.collect(&limits);
         Self {
             process,
             debug,
-            lane: Arc::new(SlowLane::new(runtime.clone(), LaneSettings::default())),
+            limits,
             runtime,
-            stats: Arc::default(),
             workers: Arc::new(Workers::new(workers)),
             cores,
             port,
@@ -162,8 +165,8 @@ impl Engine {
                 let service = Arc::new(Service {
                     router: router.into(),
                     clock: self.process.clock.clone(),
-                    lane: self.lane.clone(),
-                    stats: self.stats.clone(),
+                    lane: self.limits.lane.clone(),
+                    stats: self.limits.stats.clone(),
                 });
                 listener
                     .serve(service, &self.workers, TcpSettings::default())
