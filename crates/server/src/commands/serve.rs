@@ -184,18 +184,21 @@ async fn stop_serving(engine: &mut Engine, stop: Stop, signals: &mut Signals) ->
     let hurried = async {
         loop {
             match signals.stop().await {
-                Stop::Interrupt if stop == Stop::Interrupt => return ExitCode::from(2),
-                Stop::Quit => return ExitCode::SUCCESS,
-                _ => {} // said before
+                Stop::Interrupt => {
+                    tracing::info!(target: "rutter", "SIGINT: Force quit");
+                    return ExitCode::from(2);
+                }
+                Stop::Quit => {
+                    tracing::info!(target: "rutter", "SIGQUIT: Quitting process immediately");
+                    return ExitCode::SUCCESS;
+                }
+                Stop::Terminate | Stop::Fatal => {} // it is going
             }
         }
     };
     tokio::select! {
         () = going => ExitCode::SUCCESS,
-        code = hurried => {
-            tracing::info!(target: "rutter", "SIGINT: Force quit");
-            code
-        }
+        code = hurried => code,
     }
 }
 
