@@ -62,6 +62,7 @@ impl Lines {
             self.dropped.fetch_add(1, Relaxed);
             return;
         }
+        let was_empty = waiting.octets.is_empty();
         if waiting.lost > 0 {
             let lost = std::mem::take(&mut waiting.lost);
             let _ = writeln!(
@@ -69,7 +70,6 @@ impl Lines {
                 "[WARNING] {lost} log lines were lost: the log is read too slowly, or cannot be written"
             );
         }
-        let was_empty = waiting.octets.is_empty();
         waiting.octets.extend_from_slice(line);
         drop(waiting);
         if was_empty {
@@ -219,6 +219,7 @@ mod tests {
         drop(go); // the reader wakes up
         lines.flush();
         lines.push(b"last\n");
+        lines.flush(); // not only when it is closed
         lines.close(Duration::from_secs(5));
         thread.join().unwrap();
         let text: Vec<u8> = written.iter().flatten().collect();
