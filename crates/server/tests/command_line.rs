@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 use testkit::dns::Client;
@@ -18,6 +19,11 @@ fn rutter(words: &[&str]) -> Command {
 
 fn output(words: &[&str]) -> Output {
     rutter(words).output().unwrap()
+}
+
+fn terminate(child: &Child) {
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
 }
 
 /// A server that is killed when this is dropped.
@@ -56,8 +62,7 @@ fn a_log_that_nobody_reads_does_not_hold_up_the_end() {
     for _ in 0..2000 {
         client.expect("www.example.org A", WHOAMI).unwrap(); // more lines than a pipe holds
     }
-    let pid = rustix::process::Pid::from_child(&served.0);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    terminate(&served.0);
     assert!(until(SOON, || served.0.try_wait().unwrap().is_some()));
 }
 
@@ -77,4 +82,22 @@ fn check_warns_that_an_empty_file_is_whoami() {
     let Output { status, stderr, .. } = output(&["check", path.to_str().unwrap()]);
     assert_eq!(status.code(), Some(0));
     assert!(String::from_utf8(stderr).unwrap().contains("has no server block"));
+}
+
+#[test]
+fn two_demos_at_a_time_have_ports_of_their_own() {
+    let mut first = rutter(&["demo"]).spawn().unwrap();
+    let mut told = BufReader::new(first.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let metrics = |line: &String| line.contains("/metrics");
+    let of_first = told.find(metrics).unwrap();
+    let mut second = Served(rutter(&["demo"]).spawn().unwrap());
+    let mut of_second = BufReader::new(second.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_ne!(of_second.find(metrics).unwrap(), of_first);
+    let folder = std::env::temp_dir().join(format!("rutter-demo-{}", first.id()));
+    assert!(folder.exists());
+    for demo in [&mut first, &mut second.0] {
+        terminate(demo);
+        assert!(demo.wait().unwrap().success());
+    }
+    assert!(!folder.exists());
 }
