@@ -193,15 +193,15 @@ impl Router {
         let mut zone = name.skip_labels(labels.saturating_sub(self.labels_max));
         labels = labels.min(self.labels_max);
         let mut remembered = None;
-        while let Some(name) = zone {
-            if let Some(block) = self.block_of(name, labels) {
-                // RFC 4035 §3.1.4.1: a DS record lies in the zone above the cut.
-                if question.rtype != RecordType::DS || remembered.is_some() {
+        while let Some(apex) = zone {
+            if let Some(block) = self.block_of(apex, labels) {
+                // RFC 4035 §3.1.4.1: the DS record of a zone lies in the zone above.
+                if question.rtype != RecordType::DS || apex.len() < name.len() {
                     return Some(block);
                 }
                 remembered = Some(block);
             }
-            zone = name.parent();
+            zone = apex.parent();
             labels = labels.saturating_sub(1);
         }
         remembered

@@ -121,6 +121,7 @@ fn split(text: &str) -> Result<(Scheme, Vec<String>, Option<u16>), BadKey> {
 pub(crate) fn zones_of_argument(text: &str) -> Result<Vec<String>, String> {
     match split(text) {
         Ok((_, zones, _)) => Ok(zones),
+        Err(BadKey::NoPort) if text.is_empty() => Err("an empty word is no zone".to_owned()),
         Err(why) => Err(message(&Word::new(text, Span::new(0, 0, 0)), why)),
     }
 }
@@ -270,8 +271,7 @@ fn conflict(claim: Claim<'_>, before: Span, same: bool) -> Mistake {
     let what = format!("{}://{}:{}{on}", claim.scheme.name(), claim.zone, claim.port);
     let mistake = if same {
         let message = format!("{} is served twice", shown(&what));
-        Mistake::error(Code::DuplicateKey, claim.at, message)
-            .help("merge the two server blocks, or give each a `view`")
+        Mistake::error(Code::DuplicateKey, claim.at, message).help("merge the two server blocks")
     } else {
         let message = format!("{} is served on all addresses and on some", shown(&what));
         Mistake::error(Code::DuplicateKey, claim.at, message)

@@ -6,13 +6,14 @@ use chain::{Client, Ended, Exchange, Moment, Router, Transport};
 use std::cell::RefCell;
 use std::io;
 use std::ops::Range;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use wire::{Encoder, MESSAGE_MAX, Reject};
 
 /// Limits of TCP.
@@ -20,9 +21,9 @@ use wire::{Encoder, MESSAGE_MAX, Reject};
 pub struct TcpSettings {
     /// The most connections of a listener; more are closed at once.
     pub connections_max: u64,
-    /// How long a new connection may take until its first query.
+    /// How long a new connection may take until its first query is there, all of it.
     pub first_read: Duration,
-    /// How long a connection may be silent between queries.
+    /// How long a connection may take from one query or answer to the next query.
     pub idle: Duration,
     /// How long a client may take to read its answers.
     pub write: Duration,
@@ -64,7 +65,7 @@ pub(crate) async fn accept(
             // Out of descriptors, most likely: others must end first.
             Err(_) => {
                 service.stats.accept_errors.fetch_add(1, Ordering::Relaxed);
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                sleep(Duration::from_millis(20)).await;
             }
         }
     }
@@ -142,28 +143,33 @@ impl Connection {
         mut waiting: mpsc::Receiver<Vec<u8>>,
         mut stopping: watch::Receiver<bool>,
     ) -> io::Result<()> {
-        let mut patience = self.settings.first_read;
+        // A part of a query does not buy more time: a client could send an octet now and then, and
+        // stay for ever.
+        let mut patience = pin!(sleep(self.settings.first_read));
         let mut idle = self.settings.idle;
         loop {
             let may_read = self.parked < self.settings.waiting_max;
+            let mut is_news = false;
             self.input.reserve(READ_SIZE);
             tokio::select! {
-                read = timeout(patience, stream.read_buf(&mut self.input)), if may_read => match read {
-                    Ok(Ok(0)) => break,
-                    Ok(read) => patience = read.map(|_| idle)?,
-                    Err(_) if self.parked == 0 => break,
-                    Err(_) => {}
-                },
-                Some(answer) = waiting.recv() => self.queue(&answer),
+                read = stream.read_buf(&mut self.input), if may_read => if read? == 0 { break },
+                () = &mut patience, if self.parked == 0 => break,
+                Some(answer) = waiting.recv() => {
+                    self.queue(&answer);
+                    is_news = true;
+                }
                 Ok(()) = stopping.changed() => {
                     idle = self.settings.stopping_idle;
-                    patience = idle;
+                    is_news = true;
                 }
             }
             while let Ok(answer) = waiting.try_recv() {
                 self.queue(&answer);
             }
-            self.answer_all(&mut stream).await?;
+            is_news |= self.answer_all(&mut stream).await?;
+            if is_news {
+                patience.set(sleep(idle));
+            }
         }
         self.finish(&mut stream, waiting).await
     }
@@ -183,8 +189,8 @@ impl Connection {
         stream.shutdown().await
     }
 
-    /// Answers every whole query of the input.
-    async fn answer_all(&mut self, stream: &mut TcpStream) -> io::Result<()> {
+    /// Answers every whole query of the input, and says whether there was one.
+    async fn answer_all(&mut self, stream: &mut TcpStream) -> io::Result<bool> {
         let (router, now) = (self.service.router.load_full(), self.service.clock.now());
         let (mut at, mut answered) = (0, 0);
         while self.parked < self.settings.waiting_max
@@ -203,7 +209,10 @@ impl Connection {
             self.service_time = self.service.clock.now().since(now) / answered;
         }
         self.input.drain(..at);
-        if self.output.is_empty() { Ok(()) } else { self.write(stream).await }
+        if !self.output.is_empty() {
+            self.write(stream).await?;
+        }
+        Ok(answered > 0)
     }
 
     /// Answers the query that lies there in the input, or parks it.

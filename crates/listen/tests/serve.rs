@@ -379,6 +379,24 @@ fn a_connection_answers_out_of_order() {
 }
 
 #[test]
+fn a_query_that_comes_octet_by_octet_must_be_whole_in_time() {
+    let settings = TcpSettings { first_read: Duration::from_millis(300), ..TcpSettings::default() };
+    let served = serve_with("127.0.0.1:0", LaneSettings::default(), settings);
+    let mut stream = served.tcp();
+    stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let begin = Instant::now();
+    for octet in framed(&query(1, "now.test")) {
+        let closed = stream.write_all(&[octet]).is_err()
+            || stream.read(&mut [0; 1]).is_ok_and(|received| received == 0);
+        if closed {
+            break;
+        }
+    }
+    let took = begin.elapsed();
+    assert!(took >= Duration::from_millis(300) && took < Duration::from_millis(900), "{took:?}");
+}
+
+#[test]
 fn a_client_that_has_sent_all_still_gets_its_answers() {
     let served = serve("127.0.0.1:0", LaneSettings::default());
     let mut stream = served.tcp();

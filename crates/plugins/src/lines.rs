@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// The most octets that wait to be written. Whoever reads the log slower than it grows loses
 /// lines, and never holds up an answer.
@@ -61,14 +62,14 @@ impl Lines {
             self.dropped.fetch_add(1, Relaxed);
             return;
         }
+        let was_empty = waiting.octets.is_empty();
         if waiting.lost > 0 {
             let lost = std::mem::take(&mut waiting.lost);
             let _ = writeln!(
                 waiting.octets,
-                "[WARNING] {lost} log lines were lost: the log is read too slowly"
+                "[WARNING] {lost} log lines were lost: the log is read too slowly, or cannot be written"
             );
         }
-        let was_empty = waiting.octets.is_empty();
         waiting.octets.extend_from_slice(line);
         drop(waiting);
         if was_empty {
@@ -82,17 +83,23 @@ impl Lines {
     }
 
     /// Waits until every line so far is written.
-    pub fn flush(&self) {
+    #[cfg(test)]
+    fn flush(&self) {
         let mut waiting = self.lock();
         while !waiting.closed && (waiting.writing || !waiting.octets.is_empty()) {
             waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// Lets the writer end once everything is written.
-    pub fn close(&self) {
-        self.lock().closed = true;
+    /// Lets the writer end once everything is written, and waits for that, but no longer than
+    /// `patience`: perhaps nobody will ever read the log.
+    pub fn close(&self, patience: Duration) {
+        let mut waiting = self.lock();
+        waiting.closed = true;
         self.changed.notify_all();
+        let is_writing = |waiting: &mut Waiting| waiting.writing || !waiting.octets.is_empty();
+        let written = self.changed.wait_timeout_while(waiting, patience, is_writing);
+        drop(written.unwrap_or_else(PoisonError::into_inner));
     }
 
     /// What waits, for tests.
@@ -116,10 +123,15 @@ impl Lines {
             waiting.writing = true;
             std::mem::swap(&mut waiting.octets, &mut taken);
             drop(waiting);
-            // Nobody is left to tell that the log cannot be written.
-            let _ = out.write_all(&taken).and_then(|()| out.flush());
+            let written = out.write_all(&taken).and_then(|()| out.flush());
+            let lines = taken.iter().filter(|octet| **octet == b'\n').count() as u64;
             taken.clear();
             waiting = self.lock();
+            // A full disk, or a reader that is gone. How much was written before is not known.
+            if written.is_err() {
+                waiting.lost += lines;
+                self.dropped.fetch_add(lines, Relaxed);
+            }
         }
     }
 
@@ -152,6 +164,47 @@ mod tests {
         }
     }
 
+    /// A disk that is full at first.
+    struct Full(mpsc::Sender<Vec<u8>>, bool);
+
+    impl Write for Full {
+        fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+            if std::mem::take(&mut self.1) {
+                return Err(std::io::ErrorKind::StorageFull.into());
+            }
+            self.0.send(octets.to_vec()).map_err(std::io::Error::other)?;
+            Ok(octets.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_that_cannot_be_written_are_counted_as_lost() {
+        let (sender, written) = mpsc::channel();
+        let (lines, thread) = Lines::written_to(Full(sender, true)).unwrap();
+        lines.push(b"first\n");
+        lines.flush();
+        assert_eq!(lines.dropped(), 1);
+        lines.push(b"last\n");
+        lines.close(Duration::from_secs(5));
+        thread.join().unwrap();
+        let text: Vec<u8> = written.iter().flatten().collect();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.starts_with("[WARNING] 1 log lines were lost") && text.ends_with("last\n"));
+    }
+
+    #[test]
+    fn closing_does_not_wait_for_a_reader_that_never_reads() {
+        let (_never, wait) = mpsc::channel();
+        let (sender, _) = mpsc::channel();
+        let (lines, _) = Lines::written_to(Slow(wait, sender)).unwrap();
+        lines.push(b"unread\n");
+        lines.close(Duration::from_millis(20));
+    }
+
     #[test]
     fn a_slow_reader_loses_lines_and_is_told() {
         let (go, wait) = mpsc::channel();
@@ -166,7 +219,8 @@ mod tests {
         drop(go); // the reader wakes up
         lines.flush();
         lines.push(b"last\n");
-        lines.close();
+        lines.flush(); // not only when it is closed
+        lines.close(Duration::from_secs(5));
         thread.join().unwrap();
         let text: Vec<u8> = written.iter().flatten().collect();
         let text = String::from_utf8(text).unwrap();

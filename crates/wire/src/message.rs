@@ -168,6 +168,14 @@ impl<'a> Reader<'a> {
 
     /// Reads the rest as data of `rtype` and appends it, decompressed.
     fn rdata(&mut self, rtype: RecordType, out: &mut Vec<u8>) -> Option<()> {
+        // RFC 1035 §3.4.1, RFC 3596 §2.2: addresses have their length, which no client expects to be
+        // another; other data are checked by who reads them.
+        let length = self.octets.len() - self.at;
+        match rtype {
+            RecordType::A if length != 4 => return None,
+            RecordType::AAAA if length != 16 => return None,
+            _ => {}
+        }
         for part in rdata::parts(rtype) {
             let length = match part {
                 Part::Fixed(length) => *length,
@@ -180,13 +188,7 @@ impl<'a> Reader<'a> {
             };
             out.extend_from_slice(self.take(length)?);
         }
-        // RFC 1035 §3.3: addresses have their length; other data are checked by who reads them.
-        let wrong = match rtype {
-            RecordType::A => out.len() < 4,
-            RecordType::AAAA => out.len() < 16,
-            _ => false,
-        };
-        (self.at == self.octets.len() && !wrong).then_some(())
+        (self.at == self.octets.len()).then_some(())
     }
 }
 
@@ -300,6 +302,16 @@ mod tests {
             b"\xc0\x20\x00\x01\x00\x01",
         ] {
             assert!(Message::read(&[header, name].concat()).is_err());
+        }
+    }
+
+    #[test]
+    fn an_address_of_another_length_is_refused() {
+        for (rtype, length) in [(1, 0), (1, 3), (1, 5), (28, 4), (28, 15), (28, 17)] {
+            let mut octets = vec![0, 1, 0x80, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+            octets.extend([1, b'a', 0, 0, rtype, 0, 1, 0, 0, 0, 60, 0, length]);
+            octets.resize(octets.len() + usize::from(length), 1);
+            assert!(Message::read(&octets).is_err(), "type {rtype}, {length} octets");
         }
     }
 

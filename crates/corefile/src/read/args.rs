@@ -258,15 +258,16 @@ impl<'a> Args<'a> {
     }
 
     /// The argument that was taken last: the name of the line if there is only one, else as the
-    /// usage calls it.
+    /// usage calls it: by its place, or as what stands behind a keyword of the usage.
     fn argument(&self) -> String {
         let name = shown(&self.name.text);
-        let arguments: Vec<_> = self.form.usage.split(' ').skip(1).collect();
-        let called = arguments.get(self.taken.saturating_sub(1)).or(arguments.last());
-        match called {
-            Some(called) if arguments.len() > 1 => {
-                format!("{} of {name}", called.trim_matches(['[', ']', '.']))
-            }
+        let plain = |argument: &'static str| argument.trim_matches(['[', ']', '.']);
+        let arguments: Vec<_> = self.form.usage.split(' ').skip(1).map(plain).collect();
+        let place = self.taken.saturating_sub(1);
+        let keyword = |word: &Word| arguments.iter().position(|argument| *argument == word.text);
+        let behind = self.words[..place].iter().rev().find_map(keyword).map(|at| at + 1);
+        match arguments.get(behind.unwrap_or(place)).or(arguments.last()) {
+            Some(called) if arguments.len() > 1 => format!("{called} of {name}"),
             _ => name,
         }
     }

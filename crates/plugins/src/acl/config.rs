@@ -208,7 +208,9 @@ mod tests {
             ("block net", "need a word behind them"),
             ("block type net 10.0.0.1", "need a word behind them"),
             ("block type QQ", "must be a record type"),
-            ("block net 10.0.0.0/33", "must be an IP address or a network"),
+            ("block net 10.0.0.0/33", "NETWORKS of `block` must be an IP address or a network"),
+            ("block type A AAAA net x", "NETWORKS of `block` must be an IP address or a network"),
+            ("block type A net ::1 type x", "TYPES of `block` must be a record type"),
         ] {
             let found = mistakes(&format!(". {{\n acl {{\n {line}\n }}\n}}"));
             assert_eq!(found.len(), 1, "{found:?}");

@@ -178,7 +178,7 @@ mod tests {
     fn a_config_map_is_one_file_for_each_zone_and_a_bad_one_keeps_the_zone() {
         let folder = tempfile::tempdir().unwrap();
         let scanned =
-            Folder::new(folder.path().into(), r"db\.(.*)", "{1}", Arc::default()).unwrap();
+            Folder::new(folder.path().into(), r"db\.(.*)", "{1}", Counter::new(1).into()).unwrap();
         mount(folder.path(), "..1", ZONE);
         let origin: NameBuf = "one.test.".parse().unwrap();
         let mut first = None;
@@ -200,7 +200,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("db.one.test"), "no zone").unwrap();
         let scanned =
-            Folder::new(folder.path().into(), r"db\.(.*)", "{1}", Arc::default()).unwrap();
+            Folder::new(folder.path().into(), r"db\.(.*)", "{1}", Counter::new(1).into()).unwrap();
         for _ in 0..2 {
             let lines = crate::testing::logged(|| {
                 assert!(scanned.scan(&Authority::default()).is_none());

@@ -528,7 +528,7 @@ mod tests {
             ("max_concurrent -1", "`max_concurrent` must be at least 0"),
             ("max_fails", "`max_fails` lacks COUNT"),
             ("health_check", "`health_check` lacks DURATION"),
-            ("health_check 1s domain a..b", "domain of `health_check` must be a domain name"),
+            ("health_check 1s domain a..b", "NAME of `health_check` must be a domain name"),
             ("health_check 1s foo", "`health_check` has too many arguments"),
             ("resolver", "`resolver` lacks ADDRESSES"),
             ("resolver foo", "`resolver` must be an IP address, perhaps with a port"),

@@ -27,7 +27,7 @@ enum Word {
 pub(crate) const SYNTAX: Syntax<Config> = Syntax {
     directive: Property {
         name: "loadbalance",
-        usage: "loadbalance [round_robin|weighted] [FILE]",
+        usage: "loadbalance [POLICY] [FILE]",
         default: "round_robin",
         doc: "Changes the order of answers, so that clients spread over the addresses of a name: \
               by chance, or by the weights in FILE.",

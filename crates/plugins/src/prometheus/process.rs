@@ -49,7 +49,7 @@ impl Collect for ProcessFigures {
         counter("coredns_panics_total", "Questions that ended in a panic.", panics);
         let help = "Questions that ended in a panic, under their name before CoreDNS 1.7.";
         counter("coredns_panic_count_total", help, panics);
-        let help = "Log lines that were dropped because the log is read too slowly.";
+        let help = "Log lines that were lost: the log is read too slowly, or cannot be written.";
         counter("rutter_log_lines_dropped_total", help, self.lines.dropped());
         self.system(exposition);
     }

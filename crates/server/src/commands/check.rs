@@ -4,6 +4,7 @@ use crate::commands::serve::new_engine;
 use crate::commands::{complain, print, stderr_has_colors};
 use crate::settings::source::Source;
 use plugins::lines::Lines;
+use std::io;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
@@ -78,13 +79,21 @@ impl Options {
 }
 
 /// Whether the Corefile can serve.
-fn check(options: &Options) -> std::io::Result<bool> {
+fn check(options: &Options) -> io::Result<bool> {
     let source = if options.file == "-" { Source::stdin()? } else { Source::file(&options.file) };
     // Building starts nothing; the engine only needs to know where it would.
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let engine =
         new_engine(Lines::new(), std::sync::Arc::default(), runtime.handle(), options.port);
-    let built = engine.build(&source)?;
+    let unreadable = |error| io::Error::other(format!("cannot read {}: {error}", source.name()));
+    let built = engine.build(&source).map_err(unreadable)?;
+    if built.is_empty {
+        complain(&format!(
+            "warning: {} has no server block: `whoami` and `log` on port {} would be served\n",
+            source.name(),
+            options.port
+        ));
+    }
     if options.json {
         print(&built.mistakes.to_json(&built.sources));
     } else {

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Serves until told to stop.
@@ -39,20 +40,23 @@ pub(crate) fn run(words: impl Iterator<Item = String>) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// How long the log's reader may take for the last lines.
+const LOG_PATIENCE: Duration = Duration::from_secs(1);
+
 fn serve(flags: &Flags) -> ExitCode {
     let source = match Source::from_flag(flags.conf.as_deref()) {
         Ok(source) => source,
         Err(error) => return fail(&format!("loading Corefile via flag: {error}")),
     };
-    let made = Lines::written_to(std::io::stdout()).and_then(|(lines, writer)| {
+    let made = Lines::written_to(std::io::stdout()).and_then(|(lines, _writer)| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(cores())
             .thread_name("slow-lane")
             .enable_all()
             .build()?;
-        Ok((lines, writer, runtime))
+        Ok((lines, runtime))
     });
-    let (lines, writer, runtime) = match made {
+    let (lines, runtime) = match made {
         Ok(made) => made,
         Err(error) => return fail(&error.to_string()),
     };
@@ -65,8 +69,7 @@ fn serve(flags: &Flags) -> ExitCode {
     drop(engine);
     // What is still waiting somewhere is not worth waiting for.
     runtime.shutdown_background();
-    lines.close();
-    let _ = writer.join();
+    lines.close(LOG_PATIENCE);
     code
 }
 
@@ -166,7 +169,7 @@ async fn stop_serving(engine: &mut Engine, stop: Stop, signals: &mut Signals) ->
         Stop::Interrupt => tracing::info!(target: "rutter", "SIGINT: Shutting down"),
     }
     engine.stop_being_ready();
-    let lameduck = engine.parts().map_or(std::time::Duration::ZERO, |parts| parts.lameduck);
+    let lameduck = engine.parts().map_or(Duration::ZERO, |parts| parts.lameduck);
     let going = async {
         if !lameduck.is_zero() {
             tracing::info!(
@@ -181,18 +184,21 @@ async fn stop_serving(engine: &mut Engine, stop: Stop, signals: &mut Signals) ->
     let hurried = async {
         loop {
             match signals.stop().await {
-                Stop::Interrupt if stop == Stop::Interrupt => return ExitCode::from(2),
-                Stop::Quit => return ExitCode::SUCCESS,
-                _ => {} // said before
+                Stop::Interrupt => {
+                    tracing::info!(target: "rutter", "SIGINT: Force quit");
+                    return ExitCode::from(2);
+                }
+                Stop::Quit => {
+                    tracing::info!(target: "rutter", "SIGQUIT: Quitting process immediately");
+                    return ExitCode::SUCCESS;
+                }
+                Stop::Terminate | Stop::Fatal => {} // it is going
             }
         }
     };
     tokio::select! {
         () = going => ExitCode::SUCCESS,
-        code = hurried => {
-            tracing::info!(target: "rutter", "SIGINT: Force quit");
-            code
-        }
+        code = hurried => code,
     }
 }
 
@@ -291,7 +297,7 @@ fn report_panics(lines: Arc<Lines>, debug: Arc<AtomicBool>) {
         let text = info.to_string().replace('\n', " ");
         lines.push(format!("[ERROR] Recovered from panic in server: {text}\n").as_bytes());
         if debug.load(Ordering::Relaxed) {
-            lines.flush();
+            lines.close(LOG_PATIENCE);
             std::process::exit(2);
         }
     }));

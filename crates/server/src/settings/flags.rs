@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// What the process is told at its start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Flags {
-    /// Where the Corefile is (`-conf`); `stdin` reads a pipe.
+    /// Where the Corefile is (`-conf`); `stdin` reads standard input.
     pub conf: Option<String>,
     /// The port of `dns://` keys without one (`-dns.port`, `-p`).
     pub port: u16,
@@ -86,7 +86,7 @@ Usage: rutter [flags]            serve, as CoreDNS does
        rutter check [FILE]       find every mistake of a Corefile, without serving
        rutter demo [--once]      serve a small company on loopback and ask it questions
 
-  -conf FILE       Corefile to load; `stdin` reads a pipe (default ./Corefile if it exists)
+  -conf FILE       Corefile to load; `stdin` reads standard input (default ./Corefile if it exists)
   -dns.port PORT   default port (default 53)
   -p PORT          the same
   -pidfile FILE    write the process id here
@@ -101,12 +101,16 @@ impl Flags {
         let mut flags = Self::default();
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
+            if word == "--" {
+                break; // no flag stands behind it
+            }
             let Some((name, value)) = split(&word) else {
                 return Err(BadFlags::Extra(std::iter::once(word).chain(words).collect()));
             };
             flags.set(name, value, &mut words)?;
         }
-        Ok(flags)
+        let extra: Vec<_> = words.collect();
+        if extra.is_empty() { Ok(flags) } else { Err(BadFlags::Extra(extra)) }
     }
 
     fn set(
@@ -187,5 +191,7 @@ mod tests {
         {
             assert_eq!(read(line).unwrap_err().exit_code(), code, "{line}");
         }
+        assert_eq!(read("-- -quiet"), Err(BadFlags::Extra(vec!["-quiet".into()])));
+        assert_eq!(read("--"), Ok(Flags::default()));
     }
 }

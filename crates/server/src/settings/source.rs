@@ -57,9 +57,11 @@ impl Source {
     }
 
     /// What `-conf` says: a file, `stdin`, or nothing, which is `./Corefile` if there is one.
+    ///
+    /// Nobody is waited for at a terminal; that and `/dev/null` hold nothing, as for CoreDNS.
     pub(crate) fn from_flag(conf: Option<&str>) -> io::Result<Self> {
-        match conf {
-            Some("stdin") if is_pipe() => Self::stdin(),
+        match conf.filter(|path| !path.is_empty()) {
+            Some("stdin") if !stdin_is_a_device() => Self::stdin(),
             Some("stdin") => Ok(Self::default()),
             Some(path) => Ok(Self::file(absolute(path))),
             None if Path::new("Corefile").is_file() => Ok(Self::file(absolute("Corefile"))),
@@ -153,9 +155,9 @@ fn absolute(path: &str) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path))
 }
 
-fn is_pipe() -> bool {
+fn stdin_is_a_device() -> bool {
     rustix::fs::fstat(io::stdin())
-        .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_fifo())
+        .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_char_device())
 }
 
 /// The files and the environment of this machine.

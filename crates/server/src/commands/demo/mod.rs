@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use story::Story;
+use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "\
 Usage: rutter demo [--once]
@@ -24,6 +25,9 @@ stays up to be asked by you; with --once it ends instead.
 
 /// The port that is tried first.
 const PORT: u16 = 1053;
+/// The ports of the Corefile for health and metrics.
+const HEALTH: u16 = 18080;
+const METRICS: u16 = 19153;
 
 /// The files of `examples/company`.
 const FILES: &[(&str, &str)] = &[
@@ -65,9 +69,9 @@ pub(crate) fn run(words: impl Iterator<Item = String>) -> ExitCode {
 }
 
 fn demo(once: bool) -> io::Result<ExitCode> {
-    let folder = Folder::new()?;
-    std::env::set_current_dir(&folder.0)?; // file names in the Corefile are relative
     let port = free_port()?;
+    let folder = Folder::new(port)?;
+    std::env::set_current_dir(&folder.0)?; // file names in the Corefile are relative
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut engine = new_engine(Lines::new(), Arc::default(), runtime.handle(), port);
     let code = runtime.block_on(async {
@@ -81,8 +85,12 @@ fn demo(once: bool) -> io::Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
         if !once {
-            story.invite();
-            tokio::signal::ctrl_c().await?;
+            story.invite(beside(port, METRICS));
+            let mut terminate = signal(SignalKind::terminate())?;
+            tokio::select! {
+                pressed = tokio::signal::ctrl_c() => pressed?,
+                _ = terminate.recv() => {}
+            }
         }
         engine.close().await;
         Ok::<_, io::Error>(ExitCode::SUCCESS)
@@ -120,14 +128,23 @@ fn free_port() -> io::Result<u16> {
 struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> io::Result<Self> {
+    fn new(port: u16) -> io::Result<Self> {
         let path = std::env::temp_dir().join(format!("rutter-demo-{}", std::process::id()));
         std::fs::create_dir_all(path.join("manifests"))?;
         for (name, text) in FILES {
+            let mut text = (*text).to_owned();
+            for usual in [HEALTH, METRICS] {
+                text = text.replace(&format!(":{usual}"), &format!(":{}", beside(port, usual)));
+            }
             std::fs::write(path.join(name), text)?;
         }
         Ok(Self(path))
     }
+}
+
+/// The port that a demo on `port` has in place of `usual`: two of them do not share theirs.
+fn beside(port: u16, usual: u16) -> u16 {
+    usual + (port - PORT)
 }
 
 impl Drop for Folder {

@@ -147,7 +147,7 @@ impl Story<'_> {
     }
 
     /// What to try next.
-    pub(super) fn invite(&self) {
+    pub(super) fn invite(&self, metrics: u16) {
         let (ip, port) = (self.address.ip(), self.address.port());
         print(&format!(
             "\nIt stays up. Try:\n\n\
@@ -155,7 +155,7 @@ impl Story<'_> {
              \x20   dig @{ip} -p {port} some-api.company.com MX\n\
              \x20   dig @{ip} -p {port} +tcp _http._tcp.my-nginx.default.svc.cluster.local SRV\n\
              \x20   dig @{ip} -p {port} example.org         # nobody here owns it: /etc/resolv.conf\n\
-             \x20   curl http://127.0.0.1:19153/metrics\n\n\
+             \x20   curl http://127.0.0.1:{metrics}/metrics\n\n\
              Ctrl-C ends it.\n"
         ));
     }
