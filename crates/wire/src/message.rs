@@ -168,6 +168,12 @@ impl<'a> Reader<'a> {
 
     /// Reads the rest as data of `rtype` and appends it, decompressed.
     fn rdata(&mut self, rtype: RecordType, out: &mut Vec<u8>) -> Option<()> {
+        let length = self.octets.len() - self.at;
+        // Addresses have their length (RFC 1035 §3.4.1, RFC 3596 §2.2), and everybody relies on it;
+        // other data are checked by who reads them.
+        if rdata::address_length(rtype).is_some_and(|right| length != right) {
+            return None;
+        }
         for part in rdata::parts(rtype) {
             let length = match part {
                 Part::Fixed(length) => *length,
@@ -180,13 +186,7 @@ impl<'a> Reader<'a> {
             };
             out.extend_from_slice(self.take(length)?);
         }
-        // RFC 1035 §3.3: addresses have their length; other data are checked by who reads them.
-        let wrong = match rtype {
-            RecordType::A => out.len() < 4,
-            RecordType::AAAA => out.len() < 16,
-            _ => false,
-        };
-        (self.at == self.octets.len() && !wrong).then_some(())
+        (self.at == self.octets.len()).then_some(())
     }
 }
 
@@ -300,6 +300,22 @@ mod tests {
             b"\xc0\x20\x00\x01\x00\x01",
         ] {
             assert!(Message::read(&[header, name].concat()).is_err());
+        }
+    }
+
+    #[test]
+    fn an_address_of_another_length_is_refused() {
+        let message = |rtype: RecordType, length: usize| {
+            let header = *b"\x00\x01\x80\x00\x00\x00\x00\x01\x00\x00\x00\x00";
+            let [high, low] = rtype.0.to_be_bytes();
+            let fixed = [high, low, 0, 1, 0, 0, 0, 5, 0, length as u8];
+            Message::read(
+                &[&header, &b"\x03www\x07example\x00"[..], &fixed, &[1; 17][..length]].concat(),
+            )
+        };
+        for length in 0..=17 {
+            assert_eq!(message(RecordType::A, length).is_ok(), length == 4, "A {length}");
+            assert_eq!(message(RecordType::AAAA, length).is_ok(), length == 16, "AAAA {length}");
         }
     }
 
