@@ -63,7 +63,8 @@ impl Encoder {
         self.message(&head, &reply.body, opt, limit, out)
     }
 
-    /// Writes a reply without records to a message that was rejected, see [`crate::Reject`].
+    /// Writes a reply without records to a message that was rejected, see [`crate::Reject`], into
+    /// `out`, which has 512 octets or more, and returns its length.
     pub fn rejection(
         &mut self,
         request: &Request,
@@ -81,10 +82,12 @@ impl Encoder {
         };
         let opt =
             request.has_edns.then_some(Opt { udp_size: UDP_SIZE, dnssec_ok: false, options: &[] });
-        self.message(&head, &Body::new(), opt, HEADER_LEN + 300, out)
+        self.message(&head, &Body::new(), opt, HEADER_LEN + QUESTION_MAX + Opt::LEN_MIN, out)
     }
 
-    /// Writes a query of our own.
+    /// Writes a query of our own into `out`, which has 512 octets or more, and returns its length.
+    ///
+    /// Options that do not fit into `out` are left out.
     pub fn query(
         &mut self,
         id: u16,
@@ -183,11 +186,14 @@ struct Opt<'a> {
 }
 
 impl Opt<'_> {
+    /// Octets of a record without options.
+    const LEN_MIN: usize = 11;
+
     fn len(&self) -> usize {
-        11 + self.options.len()
+        Self::LEN_MIN + self.options.len()
     }
 
-    /// Options that would not leave room for the question are not worth their message.
+    /// The record within so many octets: without its options if they do not fit.
     fn within(mut self, room: usize) -> Self {
         if self.len() > room {
             self.options = &[];
@@ -324,7 +330,7 @@ impl Writer<'_> {
 
 /// Where names stand in the message, so that later ones can point at them.
 ///
-/// An entry a label, up to 255: a message with more names is compressed a little less. Entries hang
+/// Each label has an entry, up to 255 of them: a message with more names is compressed a little less. Entries hang
 /// together by the length of the name that begins at them, which nearly always tells names apart.
 struct Seen {
     entries: [Entry; Self::MAX],

@@ -24,9 +24,6 @@ macro_rules! registry {
                     _ => None,
                 }
             }
-
-            /// Every mnemonic that can be written.
-            pub const MNEMONICS: &[&str] = &[$($text,)+];
         }
 
         /// The mnemonic in any case, or the generic form of RFC 3597 §5.
