@@ -151,6 +151,8 @@ impl Exchange {
         self.service_time = parent.service_time;
         self.depth = parent.depth + 1;
         self.chased = parent.chased;
+        // Whoever gave up waiting for this exchange may have left it parked.
+        self.parked = None;
         self.begin_question();
     }
 

@@ -348,6 +348,28 @@ fn a_chase_that_waits_is_parked_and_resumed() {
 }
 
 #[test]
+fn an_abandoned_chase_leaves_nothing_to_the_next_question() {
+    let router = router(vec![
+        (
+            "company",
+            vec![
+                Box::new(Source("slow.company", Err("t.slow"))),
+                Box::new(Source("fast.company", Err("t.fast"))),
+            ],
+        ),
+        ("slow", vec![Box::new(Waiter)]),
+        ("fast", vec![Box::new(Source("t.fast", Ok([7, 7, 7, 7])))]),
+    ]);
+    let mut x = begin("slow.company");
+    let Ended::Waiting(ticket) = router.answer(&mut x) else { panic!("must wait") };
+    assert!(matches!(router.abandon(&mut x, ticket, Failure::Overloaded), Ended::Reply));
+    // An exchange is used again and again.
+    x.begin(&query("fast.company", RecordType::A), x.client, Moment(6)).unwrap();
+    assert!(matches!(router.answer(&mut x), Ended::Reply));
+    assert_eq!(answers(&x), ["fast.company. CNAME", "t.fast. A"]);
+}
+
+#[test]
 fn a_response_that_must_wait_goes_on_in_resolve() {
     /// Adds what the whole server says about another name.
     struct Adds(Seen);
