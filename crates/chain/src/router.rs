@@ -195,8 +195,10 @@ impl Router {
         let mut remembered = None;
         while let Some(name) = zone {
             if let Some(block) = self.block_of(name, labels) {
-                // RFC 4035 §3.1.4.1: a DS record lies in the zone above the cut.
-                if question.rtype != RecordType::DS || remembered.is_some() {
+                // RFC 4035 §3.1.4.1: the DS record of a zone lies in the zone above the cut.
+                let is_cut =
+                    question.rtype == RecordType::DS && name.len() == question.name().len();
+                if !is_cut {
                     return Some(block);
                 }
                 remembered = Some(block);

@@ -235,6 +235,10 @@ fn a_ds_question_goes_to_the_parent_zone() {
         assert!(matches!(router.answer(&mut x), Ended::Reply));
         assert_eq!(x.reply.body.rdata(&x.reply.body.answer[0]), answer);
     }
+    // A name below the cut is the child's.
+    let mut x = begin("x.b.test");
+    x.question.rtype = RecordType::DS;
+    assert!(matches!(router.answer(&mut x), Ended::Dropped));
 }
 
 #[test]
