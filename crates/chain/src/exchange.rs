@@ -156,13 +156,12 @@ impl Exchange {
         self.begin_question();
     }
 
-    /// Begins again what `other` asks, for a refresh in the background.
+    /// Begins again what `other` asked for `refresh`, to be given to [`crate::Router::refresh`].
     pub fn begin_refresh(&mut self, other: &Self, refresh: &Refresh) {
         self.request.copy_from(&other.request);
         self.client = other.client;
         (self.received, self.now) = (other.now, other.now);
         (self.worker, self.server) = (0, other.server);
-        self.zone = other.zone;
         self.depth = other.depth;
         self.begin_question();
         self.question = refresh.question;

@@ -144,6 +144,9 @@ impl Router {
     ///
     /// Nobody gets the reply; the plugin that wanted it has seen it on its way up.
     pub async fn refresh(&self, x: &mut Exchange, refresh: &Refresh) {
+        // The target of a CNAME may lie in another block than the question that led to it.
+        x.block = refresh.block;
+        x.zone = self.blocks[usize::from(refresh.block)].zone_index;
         let walk = self.walk_of(refresh.block);
         let below = async {
             match walk.down(x, refresh.at, refresh.at + 1) {

@@ -437,11 +437,16 @@ fn a_refresh_of_a_target_is_not_forgotten() {
     }
     let router = router(vec![
         ("company", vec![Box::new(Source("www.company", Err("t.cluster")))]),
-        ("cluster", vec![Box::new(Old)]),
+        ("cluster", vec![Box::new(Old), Box::new(Waiter)]),
     ]);
     let mut x = begin("www.company");
     assert!(matches!(router.answer(&mut x), Ended::Reply));
-    assert!(x.take_refresh().is_some());
+    let refresh = x.take_refresh().unwrap();
+    let mut spare = Exchange::new();
+    spare.begin_refresh(&x, &refresh);
+    ready(router.refresh(&mut spare, &refresh), 2);
+    // What the plugins see is the target, in the zone that serves it.
+    assert_eq!((spare.question.name(), spare.zone), (name("t.cluster").as_name(), 1));
 }
 
 #[test]
