@@ -185,7 +185,9 @@ impl Router {
 
     fn panicked(&self, x: &mut Exchange) -> Ended {
         self.panics.fetch_add(1, Ordering::Relaxed);
-        self.refuse(x, Failure::Panicked)
+        // If those who look at such replies panic too, the reply is there all the same.
+        let refused = catch_unwind(AssertUnwindSafe(|| self.refuse(x, Failure::Panicked)));
+        refused.unwrap_or(Ended::Reply)
     }
 
     /// The block with the longest zone that the name is in.

@@ -305,6 +305,21 @@ fn a_panic_costs_one_servfail() {
     std::mem::swap(&mut x, &mut again);
 }
 
+#[test]
+fn a_panic_where_nobody_serves_costs_no_more() {
+    struct UpBug;
+    impl Plugin for UpBug {
+        fn response(&self, _: &mut Exchange) {
+            panic!("a bug")
+        }
+    }
+    let outside = Chain::new(vec![Link { plugin: Box::new(UpBug), name: "test", line: 0 }]);
+    let router = router(vec![("b.test", vec![])]).with_outside(outside);
+    let mut x = begin("elsewhere.test");
+    assert!(matches!(router.answer(&mut x), Ended::Reply));
+    assert_eq!((x.reply.rcode, x.failure()), (Rcode::SERVFAIL, Some(&Failure::Panicked)));
+}
+
 fn cname_blocks(waits: bool) -> Router {
     let target: Box<dyn Plugin> =
         if waits { Box::new(Waiter) } else { Box::new(Source("t.cluster", Ok([7, 7, 7, 7]))) };
