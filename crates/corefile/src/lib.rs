@@ -34,7 +34,7 @@ pub use legacy::modernise;
 pub use mistake::{Accepted, Mistake, Mistakes, Note, Severity, shown};
 pub use parse::{Parsed, parse};
 pub use read::{Args, Form, Property, Reader, Repeats, Syntax};
-pub use source::{Import, Position, Sources, Span};
+pub use source::{Position, Sources, Span};
 pub use surroundings::{Consulted, Surroundings, Unreadable};
 pub use tree::{Block, Directive, Line, ServerBlock, Word, content};
 pub use zone::{BadZone, zones};
