@@ -6,13 +6,14 @@ use chain::{Client, Ended, Exchange, Moment, Router, Transport};
 use std::cell::RefCell;
 use std::io;
 use std::ops::Range;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use wire::{Encoder, MESSAGE_MAX, Reject};
 
 /// Limits of TCP.
@@ -20,15 +21,15 @@ use wire::{Encoder, MESSAGE_MAX, Reject};
 pub struct TcpSettings {
     /// The most connections of a listener; more are closed at once.
     pub connections_max: u64,
-    /// How long a new connection may take until its first query.
+    /// How long a new connection may take until all of its first query is there.
     pub first_read: Duration,
-    /// How long a connection may be silent between queries.
+    /// How long it may take from one query to the next; pieces of one do not count.
     pub idle: Duration,
     /// How long a client may take to read its answers.
     pub write: Duration,
     /// The most queries of one connection that wait; then reading pauses.
     pub waiting_max: usize,
-    /// While stopping: a connection that is silent for this long is closed.
+    /// As `idle`, while stopping.
     pub stopping_idle: Duration,
 }
 
@@ -139,28 +140,29 @@ impl Connection {
         mut waiting: mpsc::Receiver<Vec<u8>>,
         mut stopping: watch::Receiver<bool>,
     ) -> io::Result<()> {
-        let mut patience = self.settings.first_read;
+        let mut patience = pin!(tokio::time::sleep(self.settings.first_read));
         let mut idle = self.settings.idle;
         loop {
             let may_read = self.parked < self.settings.waiting_max;
+            // Whether there is a reason to wait anew for the next query.
+            let mut is_busy = true;
             self.input.reserve(READ_SIZE);
             tokio::select! {
-                read = timeout(patience, stream.read_buf(&mut self.input)), if may_read => match read {
-                    Ok(Ok(0)) => break,
-                    Ok(read) => patience = read.map(|_| idle)?,
-                    Err(_) if self.parked == 0 => break,
-                    Err(_) => {}
+                read = stream.read_buf(&mut self.input), if may_read => match read? {
+                    0 => break,
+                    _ => is_busy = false,
                 },
                 Some(answer) = waiting.recv() => self.queue(&answer),
-                Ok(()) = stopping.changed() => {
-                    idle = self.settings.stopping_idle;
-                    patience = idle;
-                }
+                Ok(()) = stopping.changed() => idle = self.settings.stopping_idle,
+                () = &mut patience => if self.parked == 0 { break },
             }
             while let Ok(answer) = waiting.try_recv() {
                 self.queue(&answer);
             }
-            self.answer_all(&mut stream).await?;
+            is_busy |= self.answer_all(&mut stream).await?;
+            if is_busy {
+                patience.as_mut().reset(Instant::now() + idle);
+            }
         }
         self.finish(&mut stream, waiting).await
     }
@@ -180,8 +182,8 @@ impl Connection {
         stream.shutdown().await
     }
 
-    /// Answers every whole query of the input.
-    async fn answer_all(&mut self, stream: &mut TcpStream) -> io::Result<()> {
+    /// Answers every whole query of the input; whether there was one.
+    async fn answer_all(&mut self, stream: &mut TcpStream) -> io::Result<bool> {
         let (router, now) = (self.service.router.load_full(), self.service.clock.now());
         let (mut at, mut answered) = (0, 0);
         while self.parked < self.settings.waiting_max
@@ -200,7 +202,10 @@ impl Connection {
             self.service_time = self.service.clock.now().since(now) / answered;
         }
         self.input.drain(..at);
-        if self.output.is_empty() { Ok(()) } else { self.write(stream).await }
+        if !self.output.is_empty() {
+            self.write(stream).await?;
+        }
+        Ok(answered > 0)
     }
 
     /// Answers the query that lies there in the input, or parks it.

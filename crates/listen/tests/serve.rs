@@ -87,6 +87,10 @@ struct Served {
 }
 
 fn serve(bind: &str, lane: LaneSettings) -> Served {
+    serve_with(bind, lane, TcpSettings::default())
+}
+
+fn serve_with(bind: &str, lane: LaneSettings, tcp: TcpSettings) -> Served {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let go = Arc::new(Notify::new());
@@ -104,7 +108,7 @@ fn serve(bind: &str, lane: LaneSettings) -> Served {
     });
     let mut listener = Listener::open(bind.parse().unwrap(), 2).unwrap();
     let workers = Arc::new(Workers::new(2));
-    listener.serve(service.clone(), &workers, TcpSettings::default()).unwrap();
+    listener.serve(service.clone(), &workers, tcp).unwrap();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, listener.address().port()));
     Served { runtime, listener: Some(listener), service, go, sizes, address }
 }
@@ -358,6 +362,38 @@ fn while_a_question_waits_later_ones_are_refused_not_lost() {
         assert_eq!(receive(&waiting).id, 1, "{bind}");
         closing.join().unwrap();
     }
+}
+
+#[test]
+fn a_listener_that_is_dropped_answers_nothing_more() {
+    let mut served = serve("127.0.0.1:0", LaneSettings::default());
+    let socket = served.udp();
+    socket.send(&query(1, "now.test")).unwrap();
+    assert_eq!(receive(&socket).id, 1);
+    drop(served.listener.take());
+    let begin = Instant::now();
+    while UdpSocket::bind(served.address).is_err() {
+        assert!(begin.elapsed() < Duration::from_secs(5), "its workers still have the address");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_client_that_sends_octet_by_octet_has_no_more_time() {
+    let settings = TcpSettings { first_read: Duration::from_millis(200), ..TcpSettings::default() };
+    let served = serve_with("127.0.0.1:0", LaneSettings::default(), settings);
+    let mut stream = served.tcp();
+    stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let begin = Instant::now();
+    for octet in framed(&query(1, "a-name-that-is-long-enough.for-a-few-seconds.now.test")) {
+        let is_open = |error: std::io::Error| error.kind() == std::io::ErrorKind::WouldBlock;
+        let is_gone = stream.write_all(&[octet]).is_err();
+        let closed = is_gone || !stream.read(&mut [0]).is_err_and(is_open);
+        if closed {
+            return assert!(begin.elapsed() >= Duration::from_millis(200));
+        }
+    }
+    panic!("the connection is still open after {:?}", begin.elapsed());
 }
 
 #[test]
