@@ -94,13 +94,8 @@ impl Batch {
         self.incoming.truncated(i)
     }
 
-    /// Where the answer to datagram `i` is written: `send_size` octets, with what they held before.
-    #[inline]
-    pub fn answer_buffer(&mut self, i: usize) -> &mut [u8] {
-        self.outgoing.buffer(i)
-    }
-
-    /// [`Batch::received`] and [`Batch::answer_buffer`] at once.
+    /// [`Batch::received`], and where its answer is written: `send_size` octets, with what they held
+    /// before.
     #[inline]
     pub fn received_and_answer(&mut self, i: usize) -> (&[u8], &mut [u8]) {
         (self.incoming.received(i), self.outgoing.buffer(i))
@@ -493,7 +488,7 @@ mod tests {
         }
         let mut batch = Batch::new(8, 512, 512);
         assert_eq!(batch.receive(server.as_fd(), Wait::ForOne).unwrap(), 3);
-        batch.answer_buffer(2)[0] = b'C';
+        batch.received_and_answer(2).1[0] = b'C';
         batch.set_answer(2, 1);
         batch.set_answer(0, 1);
         batch.set_answer(0, 0);
