@@ -89,10 +89,11 @@ impl Reloader {
         if let Trigger::Signal(name) = trigger {
             tracing::info!(target: "rutter", "{name}: Reloading");
         }
+        let before = self.source.footprint();
         let built = match engine.build(&self.source) {
             Ok(built) => built,
             Err(error) => {
-                self.tried = self.source.footprint();
+                self.tried = before;
                 let error = format!("cannot read {}: {error}", self.source.name());
                 return self.refuse(trigger, &[error]);
             }

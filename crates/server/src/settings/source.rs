@@ -1,8 +1,9 @@
 //! Where the Corefile comes from, and what it says now.
 
 use crate::settings::footprint::Footprint;
-use corefile::{Consulted, Mistakes, Parsed, Sources, Unreadable};
+use corefile::{Mistakes, Parsed, Sources, Unreadable};
 use plugins::assemble::{Assembly, Outcome};
+use std::cell::RefCell;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -38,9 +39,9 @@ pub(crate) struct Built {
     pub content: Vec<u8>,
     /// Whether there is no server block at all.
     pub is_empty: bool,
-    /// The files that decide what the configuration says.
+    /// The files that decide what the configuration says, as they were before they were read.
     pub text: Footprint,
-    /// The same, and what was read to build it.
+    /// The same, and what plugins read to build it.
     pub everything: Footprint,
 }
 
@@ -87,14 +88,13 @@ impl Source {
     /// An empty one is built as the default configuration, as CoreDNS does; [`Built::is_empty`]
     /// tells.
     pub(crate) fn build(&self, assemble: impl FnOnce(&Parsed) -> Outcome) -> io::Result<Built> {
-        let text = self.read()?;
-        let mut parsed = corefile::parse(&self.name, &text, &Machine);
+        let machine = Machine { seen: RefCell::new(self.footprint()) };
+        let mut parsed = corefile::parse(&self.name, &self.read()?, &machine);
         let is_empty = parsed.is_empty() && !parsed.mistakes.has_errors();
         if is_empty {
-            parsed = corefile::parse("default", DEFAULT, &Machine);
+            parsed = corefile::parse("default", DEFAULT, &machine);
         }
-        let mut paths = self.paths(&parsed);
-        let text = Footprint::of(paths.clone());
+        let text = machine.seen.into_inner();
         let legacy = corefile::modernise(&mut parsed.blocks);
         let Outcome { mut assembly, mut mistakes, read } = assemble(&parsed);
         mistakes.append(legacy);
@@ -102,7 +102,8 @@ impl Source {
         if mistakes.has_errors() {
             assembly = None;
         }
-        paths.extend(read);
+        let mut everything = text.clone();
+        read.into_iter().for_each(|path| everything.add(path));
         Ok(Built {
             assembly,
             mistakes,
@@ -110,31 +111,17 @@ impl Source {
             sources: parsed.sources,
             is_empty,
             text,
-            everything: Footprint::of(paths),
+            everything,
         })
-    }
-
-    /// The files and directories that decide what the configuration says.
-    fn paths(&self, parsed: &Parsed) -> Vec<PathBuf> {
-        let consulted = parsed.consulted.iter().filter_map(|consulted| match consulted {
-            Consulted::File { path, .. } => Some(PathBuf::from(path)),
-            Consulted::Directory { path, .. } if path.is_empty() => Some(PathBuf::from(".")),
-            Consulted::Directory { path, .. } => Some(PathBuf::from(path)),
-            Consulted::Variable { .. } => None,
-        });
-        self.own_path().into_iter().chain(consulted).collect()
     }
 
     /// The Corefile itself as it is now, for when it cannot be read.
     pub(crate) fn footprint(&self) -> Footprint {
-        Footprint::of(self.own_path().into_iter().collect())
-    }
-
-    fn own_path(&self) -> Option<PathBuf> {
-        match &self.text {
-            Text::File(path) => Some(path.clone()),
-            Text::Given(_) => None,
+        let mut footprint = Footprint::default();
+        if let Text::File(path) = &self.text {
+            footprint.add(path.clone());
         }
+        footprint
     }
 
     /// The name in messages.
@@ -159,10 +146,15 @@ fn is_pipe() -> bool {
 }
 
 /// The files and the environment of this machine.
-struct Machine;
+struct Machine {
+    /// Every file and directory that was looked at, as it was just before: what changes while it is
+    /// read has changed.
+    seen: RefCell<Footprint>,
+}
 
 impl corefile::Surroundings for Machine {
     fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+        self.seen.borrow_mut().add(PathBuf::from(path));
         std::fs::read(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Unreadable::Missing,
             io::ErrorKind::IsADirectory => Unreadable::Directory,
@@ -172,6 +164,7 @@ impl corefile::Surroundings for Machine {
 
     fn list(&self, directory: &str) -> Vec<String> {
         let directory = if directory.is_empty() { "." } else { directory };
+        self.seen.borrow_mut().add(PathBuf::from(directory));
         let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
         entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
     }
@@ -181,5 +174,25 @@ impl corefile::Surroundings for Machine {
         // A name with `=` or NUL in it makes no variable; asking for it would panic.
         let possible = !name.is_empty() && !name.contains(['=', '\0']);
         possible.then(|| std::env::var(name).ok()).flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_while_it_is_built_is_a_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("Corefile");
+        for changed in ["Corefile", "zones", "another"] {
+            std::fs::write(&path, ". {\n import zones\n}\n").unwrap();
+            let built = Source::file(&path).build(|_| {
+                std::fs::write(folder.path().join(changed), "whoami # changed\n").unwrap();
+                Outcome { assembly: None, mistakes: Mistakes::new(), read: vec![] }
+            });
+            let has_changed = built.unwrap().everything.has_changed();
+            assert_eq!(has_changed, changed != "another", "{changed}");
+        }
     }
 }
