@@ -35,6 +35,6 @@ pub use mistake::{Accepted, Mistake, Mistakes, Note, Severity, shown};
 pub use parse::{Parsed, parse};
 pub use read::{Args, Form, Property, Reader, Repeats, Syntax};
 pub use source::{Position, Sources, Span};
-pub use surroundings::{Consulted, Surroundings, Unreadable};
+pub use surroundings::{Surroundings, Unreadable};
 pub use tree::{Block, Directive, Line, ServerBlock, Word, content};
 pub use zone::{BadZone, zones};
