@@ -224,6 +224,8 @@ struct Signals {
     user2: tokio::signal::unix::Signal,
     hangup: tokio::signal::unix::Signal,
     fatal: Arc<Fatal>,
+    /// The signal that asked for a reload while only a stop was waited for.
+    missed: Option<&'static str>,
 }
 
 impl Signals {
@@ -236,10 +238,18 @@ impl Signals {
             user2: signal(SignalKind::user_defined2())?,
             hangup: signal(SignalKind::hangup())?,
             fatal,
+            missed: None,
         })
     }
 
     async fn next(&mut self) -> Told {
+        match self.missed.take() {
+            Some(name) => Told::Reload(name),
+            None => self.receive().await,
+        }
+    }
+
+    async fn receive(&mut self) -> Told {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return Told::Stop(Stop::Terminate),
@@ -260,8 +270,9 @@ impl Signals {
     /// Waits for a signal to stop; others are not listened to.
     async fn stop(&mut self) -> Stop {
         loop {
-            if let Told::Stop(stop) = self.next().await {
-                return stop;
+            match self.receive().await {
+                Told::Stop(stop) => return stop,
+                Told::Reload(name) => self.missed = Some(name),
             }
         }
     }
@@ -328,4 +339,25 @@ fn plugin_lines() -> String {
 fn fail(text: &str) -> ExitCode {
     complain(&format!("{text}\n"));
     ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::{Signal, getpid, kill_process};
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_reload_that_is_asked_for_during_another_is_not_forgotten() {
+        let mut signals = Signals::new(Arc::default()).unwrap();
+        for _ in 0..2 {
+            kill_process(getpid(), Signal::HUP).unwrap();
+            let reloading = tokio::time::timeout(Duration::from_millis(200), signals.stop());
+            assert!(reloading.await.is_err(), "nobody wants it to stop");
+        }
+        let soon = Duration::from_millis(200);
+        let told = tokio::time::timeout(soon, signals.next()).await;
+        assert!(matches!(told, Ok(Told::Reload("SIGHUP"))));
+        assert!(tokio::time::timeout(soon, signals.next()).await.is_err(), "once is enough");
+    }
 }
