@@ -123,7 +123,7 @@ async fn serve_until_stopped(engine: &mut Engine, source: Source, flags: &Flags)
     }
     reloader.announce(engine);
     engine.process.lines.push(banner.unwrap_or_default().as_bytes());
-    let pidfile = flags.pidfile.as_deref().map(Pidfile::write);
+    let pidfile = flags.pidfile.as_deref().and_then(Pidfile::write);
     let stop = run_until_signal(engine, &mut reloader, &mut signals).await;
     drop(pidfile);
     stop_serving(engine, stop, &mut signals).await
@@ -282,11 +282,16 @@ impl Signals {
 struct Pidfile(PathBuf);
 
 impl Pidfile {
-    fn write(path: &Path) -> Self {
-        if let Err(error) = std::fs::write(path, format!("{}\n", std::process::id())) {
-            tracing::error!(target: "rutter", "Could not write pidfile {}: {error}", path.display());
+    /// None if it cannot be written, which is logged and keeps nobody from serving.
+    fn write(path: &Path) -> Option<Self> {
+        match std::fs::write(path, format!("{}\n", std::process::id())) {
+            Ok(()) => Some(Self(path.to_owned())),
+            Err(error) => {
+                let path = path.display();
+                tracing::error!(target: "rutter", "Could not write pidfile {path}: {error}");
+                None
+            }
         }
-        Self(path.to_owned())
     }
 }
 
