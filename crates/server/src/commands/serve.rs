@@ -156,10 +156,7 @@ async fn run_until_signal(
 async fn stop_serving(engine: &mut Engine, stop: Stop, signals: &mut Signals) -> ExitCode {
     match stop {
         Stop::Fatal => return ExitCode::FAILURE,
-        Stop::Quit => {
-            tracing::info!(target: "rutter", "SIGQUIT: Quitting process immediately");
-            return ExitCode::SUCCESS;
-        }
+        Stop::Quit => return quit(),
         Stop::Terminate => {
             tracing::info!(target: "rutter", "SIGTERM: Shutting down servers then terminating");
         }
@@ -181,19 +178,24 @@ async fn stop_serving(engine: &mut Engine, stop: Stop, signals: &mut Signals) ->
     let hurried = async {
         loop {
             match signals.stop().await {
-                Stop::Interrupt if stop == Stop::Interrupt => return ExitCode::from(2),
-                Stop::Quit => return ExitCode::SUCCESS,
+                Stop::Interrupt if stop == Stop::Interrupt => {
+                    tracing::info!(target: "rutter", "SIGINT: Force quit");
+                    return ExitCode::from(2);
+                }
+                Stop::Quit => return quit(),
                 _ => {} // said before
             }
         }
     };
     tokio::select! {
         () = going => ExitCode::SUCCESS,
-        code = hurried => {
-            tracing::info!(target: "rutter", "SIGINT: Force quit");
-            code
-        }
+        code = hurried => code,
     }
+}
+
+fn quit() -> ExitCode {
+    tracing::info!(target: "rutter", "SIGQUIT: Quitting process immediately");
+    ExitCode::SUCCESS
 }
 
 fn stopped_early(stop: Stop) -> ExitCode {
@@ -242,6 +244,7 @@ impl Signals {
         })
     }
 
+    /// Waits for whatever comes next, or has come meanwhile.
     async fn next(&mut self) -> Told {
         match self.missed.take() {
             Some(name) => Told::Reload(name),
@@ -267,7 +270,8 @@ impl Signals {
         }
     }
 
-    /// Waits for a signal to stop; others are not listened to.
+    /// Waits for a signal to stop. A reload that is asked for meanwhile is told by the next
+    /// [`Signals::next`]: the one that is under way may have read the Corefile before it changed.
     async fn stop(&mut self) -> Stop {
         loop {
             match self.receive().await {
