@@ -4,14 +4,15 @@ use crate::settings::footprint::Footprint;
 use corefile::{Mistakes, Parsed, Sources, Unreadable};
 use plugins::assemble::{Assembly, Outcome};
 use std::cell::RefCell;
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// What CoreDNS serves without a Corefile.
 const DEFAULT: &[u8] = b". {\n    whoami\n    log\n}\n";
 
-/// The most octets of a Corefile on standard input.
-const STDIN_MAX: u64 = 64 << 20;
+/// The most octets that are read of a Corefile, or of what it imports: more than the parser takes.
+const OCTETS_MAX: u64 = 64 << 20;
 
 /// Where the Corefile comes from.
 #[derive(Clone, Debug)]
@@ -70,15 +71,13 @@ impl Source {
 
     /// Whatever standard input holds.
     pub(crate) fn stdin() -> io::Result<Self> {
-        let mut text = Vec::new();
-        io::stdin().lock().take(STDIN_MAX).read_to_end(&mut text)?;
-        Ok(Self::given("stdin", text))
+        Ok(Self::given("stdin", read_all(io::stdin().lock())?))
     }
 
     /// The octets of the Corefile, as they are now.
     pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
         match &self.text {
-            Text::File(path) => std::fs::read(path),
+            Text::File(path) => File::open(path).and_then(read_all),
             Text::Given(text) => Ok(text.clone()),
         }
     }
@@ -140,6 +139,13 @@ fn absolute(path: &str) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path))
 }
 
+/// All octets, but not more than [`OCTETS_MAX`]: what is longer is not read for ever.
+fn read_all(reader: impl Read) -> io::Result<Vec<u8>> {
+    let mut octets = Vec::new();
+    reader.take(OCTETS_MAX).read_to_end(&mut octets)?;
+    Ok(octets)
+}
+
 fn is_pipe() -> bool {
     rustix::fs::fstat(io::stdin())
         .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_fifo())
@@ -155,7 +161,7 @@ struct Machine {
 impl corefile::Surroundings for Machine {
     fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
         self.seen.borrow_mut().add(PathBuf::from(path));
-        std::fs::read(path).map_err(|error| match error.kind() {
+        File::open(path).and_then(read_all).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Unreadable::Missing,
             io::ErrorKind::IsADirectory => Unreadable::Directory,
             _ => Unreadable::Because(error.to_string()),
@@ -180,6 +186,21 @@ impl corefile::Surroundings for Machine {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_without_an_end_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("Corefile");
+        std::fs::write(&path, "import /dev/zero\n").unwrap();
+        for path in [path.as_path(), Path::new("/dev/zero")] {
+            let built = Source::file(path).build(|_| Outcome {
+                assembly: None,
+                mistakes: Mistakes::new(),
+                read: vec![],
+            });
+            assert!(built.unwrap().mistakes.has_errors());
+        }
+    }
 
     #[test]
     fn a_change_while_it_is_built_is_a_change() {
