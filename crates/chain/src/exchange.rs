@@ -262,6 +262,12 @@ impl Exchange {
         self.depth
     }
 
+    /// Octets of memory that its replies have come to, that for the target of a CNAME included: a
+    /// large one leaves them behind for good.
+    pub fn reserved(&self) -> usize {
+        self.reply.body.reserved() + self.nested.as_deref().map_or(0, Self::reserved)
+    }
+
     /// The time from query to now.
     ///
     /// Reading the clock would cost more than answering from memory does. So an answer that did not

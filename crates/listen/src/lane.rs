@@ -36,6 +36,9 @@ pub struct SlowLane {
 
 /// How many exchanges are kept for use again.
 const SPARES_MAX: usize = 256;
+/// The most octets that the replies of one that is kept have come to. Nearly all are smaller; those of
+/// a large transfer or a long list would stay in memory for ever.
+const SPARE_RESERVED_MAX: usize = 16 << 10;
 
 impl SlowLane {
     /// A lane on this runtime.
@@ -78,6 +81,9 @@ impl SlowLane {
 
     /// Gives back an exchange that is not in use any more.
     pub(crate) fn give_back(&self, x: Box<Exchange>) {
+        if x.reserved() > SPARE_RESERVED_MAX {
+            return;
+        }
         let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
         if spares.len() < SPARES_MAX {
             spares.push(x);
@@ -156,4 +162,24 @@ fn conclude(
 ) {
     let octets = if let Ended::Reply = ended { reply(x) } else { 0 };
     router.replied(x, octets);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::{Name, RecordType, Section};
+
+    #[test]
+    fn an_exchange_is_kept_unless_it_has_become_large() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let lane = SlowLane::new(runtime.handle().clone(), LaneSettings::default());
+        for (octets, kept) in [(512, 1), (60_000, 0)] {
+            let mut x = lane.spare();
+            let body = &mut x.reply.body;
+            body.push(Section::Answer, Name::ROOT, 5, RecordType::TXT, &vec![0; octets]);
+            x.clear_reply();
+            lane.give_back(x);
+            assert_eq!(lane.spares.lock().unwrap().len(), kept, "{octets}");
+        }
+    }
 }

@@ -126,7 +126,7 @@ struct Connection {
     service_time: Duration,
 }
 
-/// Octets that are read at once.
+/// Octets that are read at once, and that a silent connection keeps for reading and for writing.
 const READ_SIZE: usize = 16 << 10;
 /// Answers are written when they are this many octets, even if more queries are there.
 const WRITE_SIZE: usize = 64 << 10;
@@ -202,6 +202,7 @@ impl Connection {
             self.service_time = self.service.clock.now().since(now) / answered;
         }
         self.input.drain(..at);
+        self.input.shrink_to(READ_SIZE);
         if !self.output.is_empty() {
             self.write(stream).await?;
         }
@@ -250,6 +251,7 @@ impl Connection {
     async fn write(&mut self, stream: &mut TcpStream) -> io::Result<()> {
         timeout(self.settings.write, stream.write_all(&self.output)).await??;
         self.output.clear();
+        self.output.shrink_to(READ_SIZE);
         Ok(())
     }
 }

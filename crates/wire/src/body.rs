@@ -107,6 +107,13 @@ impl Body {
         self.len() * size_of::<Record>() + self.octets.len()
     }
 
+    /// Octets of memory that it holds, those included that are not in use.
+    pub fn reserved(&self) -> usize {
+        let sections = [&self.answer, &self.authority, &self.additional];
+        let records: usize = sections.iter().map(|section| section.capacity()).sum();
+        records * size_of::<Record>() + self.octets.capacity()
+    }
+
     /// Gives back the memory that is not in use.
     pub fn shrink(&mut self) {
         self.answer.shrink_to_fit();
