@@ -39,8 +39,9 @@ impl Encoder {
     /// Writes the reply to `request` into `out` and returns its length.
     ///
     /// Records that pass `limit` octets are left out from the end and TC is set, except for
-    /// additional records that are only a courtesy (RFC 2181 §9). An OPT record goes out if and only
-    /// if one came in (RFC 6891 §7); it always fits: `limit` and `out` must be 512 octets or more.
+    /// additional records that are only a courtesy (RFC 2181 §9, which would leave out whole sets; like
+    /// CoreDNS we cut within them, too). An OPT record goes out if and only if one came in (RFC 6891
+    /// §7); it always fits: `limit` and `out` must be 512 octets or more.
     pub fn reply(
         &mut self,
         request: &Request,
@@ -144,21 +145,24 @@ impl Encoder {
         if let Some(opt) = opt {
             opt.put(head.rcode, out, &mut at);
         }
-        let mut flags = head.flags;
-        flags.set(Flags::TC, truncated || flags.has(Flags::TC));
         // RFC 6891 §6.1.3: the upper bits of a code have their place in the OPT record alone.
-        let rcode = if additional > counts[2] || head.rcode.0 <= 0xf {
-            head.rcode
-        } else {
-            Rcode::SERVFAIL
-        };
-        let low = u16::from(head.opcode.0 & 0xf) << 11 | flags.word() | rcode.0 & 0xf;
-        let words =
-            [head.id, low, u16::from(head.question.is_some()), counts[0], counts[1], additional];
+        let is_told = head.rcode.0 <= 0xf || additional > counts[2];
+        let rcode = if is_told { head.rcode } else { Rcode::SERVFAIL };
+        head.put(rcode, truncated, [counts[0], counts[1], additional], out);
+        at
+    }
+}
+
+impl Head<'_> {
+    fn put(&self, rcode: Rcode, truncated: bool, counts: [u16; 3], out: &mut [u8]) {
+        let mut flags = self.flags;
+        flags.set(Flags::TC, truncated || flags.has(Flags::TC));
+        let low = u16::from(self.opcode.0 & 0xf) << 11 | flags.word() | rcode.0 & 0xf;
+        let questions = u16::from(self.question.is_some());
+        let words = [self.id, low, questions, counts[0], counts[1], counts[2]];
         for (slot, word) in out.chunks_exact_mut(2).zip(words) {
             slot.copy_from_slice(&word.to_be_bytes());
         }
-        at
     }
 }
 
