@@ -227,7 +227,7 @@ impl Exchange {
     }
 
     /// Marks the reply as live data, which no cache may keep: they change without notice and are
-    /// in memory anyhow.
+    /// in memory anyway.
     pub fn live(&mut self) {
         self.live = true;
     }

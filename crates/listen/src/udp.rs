@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use wire::{Encoder, Reject};
 
-/// Datagrams that one system call takes. More than this gains nothing any more.
+/// Datagrams that one system call takes; more gain nothing.
 const BATCH: usize = 32;
 /// The longest query that is read; a longer one is cut and answered FORMERR.
 const RECEIVE_SIZE: usize = 4096;
