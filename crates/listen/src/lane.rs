@@ -101,16 +101,15 @@ impl SlowLane {
         ticket: Ticket,
         reply: impl FnOnce(&mut Exchange) -> usize + Send + 'static,
     ) {
-        if self.waiting.fetch_add(1, Relaxed) >= self.settings.waiting_max {
-            self.waiting.fetch_sub(1, Relaxed);
+        let Some(place) = self.place() else {
             self.refused.fetch_add(1, Relaxed);
             let ended = router.abandon(&mut x, ticket, Failure::Overloaded);
             conclude(&router, &mut x, &ended, reply);
             return self.give_back(x);
-        }
+        };
         x.worker = 0;
-        let lane = self.clone();
         self.spawn(async move {
+            let lane = &place.lane;
             let deadline = lane.settings.deadline;
             let resumed = tokio::time::timeout(deadline, router.resume(&mut x, ticket)).await;
             let ended = resumed.unwrap_or_else(|_| {
@@ -119,7 +118,6 @@ impl SlowLane {
             });
             conclude(&router, &mut x, &ended, reply);
             lane.refresh_after(&router, &mut x);
-            lane.waiting.fetch_sub(1, Relaxed);
             lane.give_back(x);
         });
     }
@@ -132,24 +130,38 @@ impl SlowLane {
     }
 
     fn refresh(self: &Arc<Self>, router: Arc<Router>, x: &Exchange, refresh: Box<Refresh>) {
-        if self.waiting.fetch_add(1, Relaxed) >= self.settings.waiting_max {
-            self.waiting.fetch_sub(1, Relaxed);
-            return;
-        }
+        let Some(place) = self.place() else { return };
         let mut spare = self.spare();
         spare.begin_refresh(x, &refresh);
-        let lane = self.clone();
         self.spawn(async move {
+            let lane = &place.lane;
             let refreshing = router.refresh(&mut spare, &refresh);
             // Nobody waits for it; what takes longer than a client would wait is given up.
             let _ = tokio::time::timeout(lane.settings.deadline, refreshing).await;
-            lane.waiting.fetch_sub(1, Relaxed);
             lane.give_back(spare);
         });
     }
 
+    /// A place for one that waits, if the lane is not full.
+    fn place(self: &Arc<Self>) -> Option<Place> {
+        let taken = self.waiting.fetch_add(1, Relaxed);
+        let place = Place { lane: self.clone() };
+        (taken < self.settings.waiting_max).then_some(place)
+    }
+
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.runtime.spawn(task);
+    }
+}
+
+/// One that waits, counted for as long as this lives: also if its task panics.
+struct Place {
+    lane: Arc<SlowLane>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.lane.waiting.fetch_sub(1, Relaxed);
     }
 }
 

@@ -104,12 +104,23 @@ fn open(
         service_time: Duration::ZERO,
     };
     let stopping = stopping.clone();
-    let service = service.clone();
-    service.lane.runtime().clone().spawn(async move {
+    let open = Open { service: service.clone() };
+    service.lane.runtime().spawn(async move {
         // Every way for a connection to end is the client's business, and no news.
         let _ = connection.serve(stream, waiting, stopping).await;
-        service.stats.connections.fetch_sub(1, Ordering::Relaxed);
+        drop(open);
     });
+}
+
+/// A connection, counted for as long as this lives: also if its task panics.
+struct Open {
+    service: Arc<Service>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.service.stats.connections.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 struct Connection {
