@@ -118,10 +118,20 @@ impl Router {
     }
 
     /// Fails an exchange that waits, and brings it back up from where it was first parked.
-    pub fn abandon(&self, x: &mut Exchange, ticket: Ticket, failure: Failure) -> Ended {
-        x.fail(failure);
+    pub fn abandon(&self, x: &mut Exchange, ticket: Ticket, failure: &Failure) -> Ended {
         let walk = self.walk_of(ticket.block);
-        match catch_unwind(AssertUnwindSafe(|| walk.up(x, 0, ticket.at))) {
+        let abandoned = catch_unwind(AssertUnwindSafe(|| {
+            let mut at = ticket.at;
+            loop {
+                x.fail(failure.clone());
+                match walk.up(x, 0, at) {
+                    // A plugin had another reply, and one above it would wait to finish that.
+                    Ended::Waiting(ticket) => at = ticket.at,
+                    ended => return ended,
+                }
+            }
+        }));
+        match abandoned {
             Ok(ended) => ended,
             Err(_) => self.panicked(x),
         }

@@ -378,7 +378,7 @@ fn an_abandoned_chase_leaves_nothing_to_the_next_question() {
     ]);
     let mut x = begin("slow.company");
     let Ended::Waiting(ticket) = router.answer(&mut x) else { panic!("must wait") };
-    assert!(matches!(router.abandon(&mut x, ticket, Failure::Overloaded), Ended::Reply));
+    assert!(matches!(router.abandon(&mut x, ticket, &Failure::Overloaded), Ended::Reply));
     // An exchange is used again and again.
     x.begin(&query("fast.company", RecordType::A), x.client, Moment(6)).unwrap();
     assert!(matches!(router.answer(&mut x), Ended::Reply));
@@ -432,9 +432,35 @@ fn a_response_that_must_wait_goes_on_in_resolve() {
     // Whoever has failed, or waited too long, waits for nothing more.
     let mut x = begin("a.test");
     let Ended::Waiting(ticket) = router.answer(&mut x) else { panic!("must wait") };
-    assert!(matches!(router.abandon(&mut x, ticket, Failure::Overloaded), Ended::Reply));
+    assert!(matches!(router.abandon(&mut x, ticket, &Failure::Overloaded), Ended::Reply));
     let mut x = begin("nobody.test");
     assert!(matches!(router.answer(&mut x), Ended::Reply));
+}
+
+#[test]
+fn whoever_is_abandoned_waits_for_nothing_more() {
+    /// Answers in place of a failure, as a cache may.
+    struct Reviver;
+    impl Plugin for Reviver {
+        fn response(&self, x: &mut Exchange) {
+            x.clear_reply();
+        }
+    }
+    /// Wants to finish every reply.
+    struct Finisher;
+    impl Plugin for Finisher {
+        fn response(&self, x: &mut Exchange) {
+            x.finish_in_resolve();
+        }
+    }
+    let router = router(vec![(
+        ".",
+        vec![Box::new(Finisher), Box::new(Finisher), Box::new(Reviver), Box::new(Waiter)],
+    )]);
+    let mut x = begin("a.test");
+    let Ended::Waiting(ticket) = router.answer(&mut x) else { panic!("must wait") };
+    assert!(matches!(router.abandon(&mut x, ticket, &Failure::Overloaded), Ended::Reply));
+    assert_eq!(x.failure(), Some(&Failure::Overloaded));
 }
 
 #[test]

@@ -103,7 +103,7 @@ impl SlowLane {
     ) {
         let Some(place) = self.place() else {
             self.refused.fetch_add(1, Relaxed);
-            let ended = router.abandon(&mut x, ticket, Failure::Overloaded);
+            let ended = router.abandon(&mut x, ticket, &Failure::Overloaded);
             conclude(&router, &mut x, &ended, reply);
             return self.give_back(x);
         };
@@ -114,7 +114,7 @@ impl SlowLane {
             let resumed = tokio::time::timeout(deadline, router.resume(&mut x, ticket)).await;
             let ended = resumed.unwrap_or_else(|_| {
                 lane.timed_out.fetch_add(1, Relaxed);
-                router.abandon(&mut x, ticket, Failure::Deadline { after: deadline })
+                router.abandon(&mut x, ticket, &Failure::Deadline { after: deadline })
             });
             conclude(&router, &mut x, &ended, reply);
             lane.refresh_after(&router, &mut x);
