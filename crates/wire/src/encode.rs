@@ -334,8 +334,9 @@ impl Writer<'_> {
 
 /// Where names stand in the message, so that later ones can point at them.
 ///
-/// Each label has an entry, up to 255 of them: a message with more names is compressed a little less. Entries hang
-/// together by the length of the name that begins at them, which nearly always tells names apart.
+/// Each label has an entry, up to 255 of them: a message with more names is compressed a little less.
+/// Entries hang together by the length of the name that begins at them, which nearly always tells
+/// names apart.
 struct Seen {
     entries: [Entry; Self::MAX],
     count: usize,
