@@ -153,16 +153,17 @@ impl Exchange {
         self.service_time = parent.service_time;
         self.depth = parent.depth + 1;
         self.chased = parent.chased;
+        // Whoever gave up waiting for this exchange may have left it parked.
+        self.parked = None;
         self.begin_question();
     }
 
-    /// Begins again what `other` asks, for a refresh in the background.
+    /// Begins again what `other` asked for `refresh`, to be given to [`crate::Router::refresh`].
     pub fn begin_refresh(&mut self, other: &Self, refresh: &Refresh) {
         self.request.copy_from(&other.request);
         self.client = other.client;
         (self.received, self.now) = (other.now, other.now);
         (self.worker, self.server) = (0, other.server);
-        self.zone = other.zone;
         self.depth = other.depth;
         self.begin_question();
         self.question = refresh.question;
@@ -229,7 +230,7 @@ impl Exchange {
     }
 
     /// Marks the reply as live data, which no cache may keep: they change without notice and are
-    /// in memory anyhow.
+    /// in memory anyway.
     pub fn live(&mut self) {
         self.live = true;
     }
@@ -272,6 +273,12 @@ impl Exchange {
     /// How many questions stand above this one; 0 for a client's own.
     pub fn depth(&self) -> u8 {
         self.depth
+    }
+
+    /// Octets of memory that its replies have come to, that for the target of a CNAME included: a
+    /// large one leaves them behind for good.
+    pub fn reserved(&self) -> usize {
+        self.reply.body.reserved() + self.nested.as_deref().map_or(0, Self::reserved)
     }
 
     /// The time from query to now.

@@ -141,7 +141,7 @@ impl Failure {
     }
 
     /// What a client that understands RFC 8914 is told beside the response code.
-    pub fn extended_error(&self) -> ExtendedError {
+    pub(crate) fn extended_error(&self) -> ExtendedError {
         match self {
             Self::NoBlock | Self::EmptyBlock | Self::NobodyAnswered { .. } | Self::NotFound => {
                 ExtendedError::NOT_AUTHORITATIVE
@@ -167,7 +167,7 @@ impl Failure {
     }
 
     /// Whether it says no more than that this server has nothing to do with the name.
-    pub fn is_nobodys(&self) -> bool {
+    pub(crate) fn is_nobodys(&self) -> bool {
         matches!(
             self,
             Self::NoBlock | Self::EmptyBlock | Self::NobodyAnswered { .. } | Self::ClassNotServed

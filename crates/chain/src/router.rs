@@ -118,10 +118,20 @@ impl Router {
     }
 
     /// Fails an exchange that waits, and brings it back up from where it was first parked.
-    pub fn abandon(&self, x: &mut Exchange, ticket: Ticket, failure: Failure) -> Ended {
-        x.fail(failure);
+    pub fn abandon(&self, x: &mut Exchange, ticket: Ticket, failure: &Failure) -> Ended {
         let walk = self.walk_of(ticket.block);
-        match catch_unwind(AssertUnwindSafe(|| walk.up(x, 0, ticket.at))) {
+        let abandoned = catch_unwind(AssertUnwindSafe(|| {
+            let mut at = ticket.at;
+            loop {
+                x.fail(failure.clone());
+                match walk.up(x, 0, at) {
+                    // A plugin had another reply, and one above it would wait to finish that.
+                    Ended::Waiting(ticket) => at = ticket.at,
+                    ended => return ended,
+                }
+            }
+        }));
+        match abandoned {
             Ok(ended) => ended,
             Err(_) => self.panicked(x),
         }
@@ -144,6 +154,9 @@ impl Router {
     ///
     /// Nobody gets the reply; the plugin that wanted it has seen it on its way up.
     pub async fn refresh(&self, x: &mut Exchange, refresh: &Refresh) {
+        // The target of a CNAME may lie in another block than the question that led to it.
+        x.block = refresh.block;
+        x.zone = self.blocks[usize::from(refresh.block)].zone_index;
         let walk = self.walk_of(refresh.block);
         let below = async {
             match walk.down(x, refresh.at, refresh.at + 1) {
@@ -182,7 +195,9 @@ impl Router {
 
     fn panicked(&self, x: &mut Exchange) -> Ended {
         self.panics.fetch_add(1, Ordering::Relaxed);
-        self.refuse(x, Failure::Panicked)
+        // If those who look at such replies panic too, the reply is there all the same.
+        let refused = catch_unwind(AssertUnwindSafe(|| self.refuse(x, Failure::Panicked)));
+        refused.unwrap_or(Ended::Reply)
     }
 
     /// The block with the longest zone that the name is in.

@@ -19,14 +19,9 @@ fn name(text: &str) -> NameBuf {
 
 fn query(asked: &str, rtype: RecordType) -> Vec<u8> {
     let mut out = vec![0; 512];
-    let question = (name(asked), rtype);
-    let length = wire::Encoder::new().query(
-        1,
-        Flags::RD,
-        (question.0.as_name(), question.1, Class::IN),
-        None,
-        &mut out,
-    );
+    let asked = name(asked);
+    let question = (asked.as_name(), rtype, Class::IN);
+    let length = wire::Encoder::new().query(1, Flags::RD, question, None, &mut out);
     out.truncate(length);
     out
 }
@@ -235,6 +230,10 @@ fn a_ds_question_goes_to_the_parent_zone() {
         assert!(matches!(router.answer(&mut x), Ended::Reply));
         assert_eq!(x.reply.body.rdata(&x.reply.body.answer[0]), answer);
     }
+    // A name below the cut is the child's.
+    let mut x = begin("x.b.test");
+    x.question.rtype = RecordType::DS;
+    assert!(matches!(router.answer(&mut x), Ended::Dropped));
 }
 
 #[test]
@@ -297,8 +296,25 @@ fn a_panic_costs_one_servfail() {
     assert!(matches!(router.answer(&mut x), Ended::Reply));
     assert_eq!((x.reply.rcode, x.failure()), (Rcode::SERVFAIL, Some(&Failure::Panicked)));
     // The exchange is as good as new.
-    let mut again = begin("a.test");
-    std::mem::swap(&mut x, &mut again);
+    let sound = self::router(vec![(".", vec![Box::new(Source("a.test", Ok([1, 1, 1, 1])))])]);
+    x.begin(&query("a.test", RecordType::A), x.client, Moment(6)).unwrap();
+    assert!(matches!(sound.answer(&mut x), Ended::Reply));
+    assert_eq!((x.failure(), answers(&x)), (None, vec!["a.test. A".to_owned()]));
+}
+
+#[test]
+fn a_panic_where_nobody_serves_costs_no_more() {
+    struct UpBug;
+    impl Plugin for UpBug {
+        fn response(&self, _: &mut Exchange) {
+            panic!("a bug")
+        }
+    }
+    let outside = Chain::new(vec![Link { plugin: Box::new(UpBug), name: "test", line: 0 }]);
+    let router = router(vec![("b.test", vec![])]).with_outside(outside);
+    let mut x = begin("elsewhere.test");
+    assert!(matches!(router.answer(&mut x), Ended::Reply));
+    assert_eq!((x.reply.rcode, x.failure()), (Rcode::SERVFAIL, Some(&Failure::Panicked)));
 }
 
 fn cname_blocks(waits: bool) -> Router {
@@ -348,6 +364,28 @@ fn a_chase_that_waits_is_parked_and_resumed() {
 }
 
 #[test]
+fn an_abandoned_chase_leaves_nothing_to_the_next_question() {
+    let router = router(vec![
+        (
+            "company",
+            vec![
+                Box::new(Source("slow.company", Err("t.slow"))),
+                Box::new(Source("fast.company", Err("t.fast"))),
+            ],
+        ),
+        ("slow", vec![Box::new(Waiter)]),
+        ("fast", vec![Box::new(Source("t.fast", Ok([7, 7, 7, 7])))]),
+    ]);
+    let mut x = begin("slow.company");
+    let Ended::Waiting(ticket) = router.answer(&mut x) else { panic!("must wait") };
+    assert!(matches!(router.abandon(&mut x, ticket, &Failure::Overloaded), Ended::Reply));
+    // An exchange is used again and again.
+    x.begin(&query("fast.company", RecordType::A), x.client, Moment(6)).unwrap();
+    assert!(matches!(router.answer(&mut x), Ended::Reply));
+    assert_eq!(answers(&x), ["fast.company. CNAME", "t.fast. A"]);
+}
+
+#[test]
 fn a_response_that_must_wait_goes_on_in_resolve() {
     /// Adds what the whole server says about another name.
     struct Adds(Seen);
@@ -394,9 +432,35 @@ fn a_response_that_must_wait_goes_on_in_resolve() {
     // Whoever has failed, or waited too long, waits for nothing more.
     let mut x = begin("a.test");
     let Ended::Waiting(ticket) = router.answer(&mut x) else { panic!("must wait") };
-    assert!(matches!(router.abandon(&mut x, ticket, Failure::Overloaded), Ended::Reply));
+    assert!(matches!(router.abandon(&mut x, ticket, &Failure::Overloaded), Ended::Reply));
     let mut x = begin("nobody.test");
     assert!(matches!(router.answer(&mut x), Ended::Reply));
+}
+
+#[test]
+fn whoever_is_abandoned_waits_for_nothing_more() {
+    /// Answers in place of a failure, as a cache may.
+    struct Reviver;
+    impl Plugin for Reviver {
+        fn response(&self, x: &mut Exchange) {
+            x.clear_reply();
+        }
+    }
+    /// Wants to finish every reply.
+    struct Finisher;
+    impl Plugin for Finisher {
+        fn response(&self, x: &mut Exchange) {
+            x.finish_in_resolve();
+        }
+    }
+    let router = router(vec![(
+        ".",
+        vec![Box::new(Finisher), Box::new(Finisher), Box::new(Reviver), Box::new(Waiter)],
+    )]);
+    let mut x = begin("a.test");
+    let Ended::Waiting(ticket) = router.answer(&mut x) else { panic!("must wait") };
+    assert!(matches!(router.abandon(&mut x, ticket, &Failure::Overloaded), Ended::Reply));
+    assert_eq!(x.failure(), Some(&Failure::Overloaded));
 }
 
 #[test]
@@ -411,11 +475,16 @@ fn a_refresh_of_a_target_is_not_forgotten() {
     }
     let router = router(vec![
         ("company", vec![Box::new(Source("www.company", Err("t.cluster")))]),
-        ("cluster", vec![Box::new(Old)]),
+        ("cluster", vec![Box::new(Old), Box::new(Waiter)]),
     ]);
     let mut x = begin("www.company");
     assert!(matches!(router.answer(&mut x), Ended::Reply));
-    assert!(x.take_refresh().is_some());
+    let refresh = x.take_refresh().unwrap();
+    let mut spare = Exchange::new();
+    spare.begin_refresh(&x, &refresh);
+    ready(router.refresh(&mut spare, &refresh), 2);
+    // What the plugins see is the target, in the zone that serves it.
+    assert_eq!((spare.question.name(), spare.zone), (name("t.cluster").as_name(), 1));
 }
 
 #[test]

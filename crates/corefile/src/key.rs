@@ -40,15 +40,6 @@ impl Scheme {
             Self::Unix => "unix",
         }
     }
-
-    /// The port of a key that names none; `dns` is that of `dns://` (53, or `-dns.port`).
-    pub fn default_port(self, dns: u16) -> u16 {
-        match self {
-            Self::Dns | Self::Unix => dns,
-            Self::Tls | Self::Quic => 853,
-            Self::Grpc | Self::Https | Self::Https3 => 443,
-        }
-    }
 }
 
 /// A key: `[scheme://]zone[:port]`, where a network may stand for its reverse zones.

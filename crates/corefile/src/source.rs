@@ -63,11 +63,11 @@ pub struct Position {
 
 /// One step of the way to an imported word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Import<'a> {
+pub(crate) struct Import<'a> {
     /// Where the `import` stands.
-    pub at: Span,
+    pub(crate) at: Span,
     /// The name of the snippet; `None` if a file was imported.
-    pub snippet: Option<&'a str>,
+    pub(crate) snippet: Option<&'a str>,
 }
 
 /// Every text that was read, and every import that led to one.
@@ -111,7 +111,7 @@ impl Sources {
     }
 
     /// How the reader came there, the nearest import first.
-    pub fn imports(&self, at: Span) -> impl Iterator<Item = Import<'_>> {
+    pub(crate) fn imports(&self, at: Span) -> impl Iterator<Item = Import<'_>> {
         let mut via = at.via;
         std::iter::from_fn(move || {
             let (at, snippet) = self.imports.get((via as usize).checked_sub(1)?)?;

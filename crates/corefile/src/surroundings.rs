@@ -1,6 +1,7 @@
 //! What a Corefile may refer to outside of itself: files and environment variables.
 
 /// The world around a Corefile. This crate does no input or output of its own: it asks here.
+/// Whatever it asks for decides what the configuration says.
 ///
 /// Paths are text with `/`. They are absolute, or relative to wherever the path given to
 /// [`crate::parse()`] is relative to.
@@ -40,30 +41,4 @@ impl Surroundings for () {
     fn variable(&self, _name: &str) -> Option<String> {
         None
     }
-}
-
-/// Something that was looked at while parsing. If it changes, so may the configuration.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Consulted {
-    /// A file; also one that was not there.
-    File {
-        /// Its path.
-        path: String,
-        /// Whether it could be read.
-        found: bool,
-    },
-    /// A directory, listed to find what a pattern matches.
-    Directory {
-        /// Its path; empty for the one that relative paths begin at.
-        path: String,
-        /// What the names in it had to match.
-        pattern: String,
-    },
-    /// An environment variable.
-    Variable {
-        /// Its name.
-        name: String,
-        /// Whether it was set.
-        set: bool,
-    },
 }

@@ -55,6 +55,9 @@ impl Limited {
 
 /// How many exchanges are kept for use again.
 const SPARES_MAX: usize = 256;
+/// The most octets that the replies of one that is kept have come to. Nearly all are smaller; those of
+/// a large transfer or a long list would stay in memory for ever.
+const SPARE_RESERVED_MAX: usize = 16 << 10;
 
 impl SlowLane {
     /// A lane on this runtime.
@@ -102,6 +105,9 @@ impl SlowLane {
 
     /// Gives back an exchange that is not in use any more.
     pub(crate) fn give_back(&self, x: Box<Exchange>) {
+        if x.reserved() > SPARE_RESERVED_MAX {
+            return;
+        }
         let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
         if spares.len() < SPARES_MAX {
             spares.push(x);
@@ -119,25 +125,23 @@ impl SlowLane {
         ticket: Ticket,
         reply: impl FnOnce(&mut Exchange) -> usize + Send + 'static,
     ) {
-        if self.waiting.fetch_add(1, Relaxed) >= self.settings.waiting_max {
-            self.waiting.fetch_sub(1, Relaxed);
+        let Some(place) = self.place() else {
             self.questions.refused.fetch_add(1, Relaxed);
-            let ended = router.abandon(&mut x, ticket, Failure::Overloaded);
+            let ended = router.abandon(&mut x, ticket, &Failure::Overloaded);
             conclude(&router, &mut x, &ended, reply);
             return self.give_back(x);
-        }
+        };
         x.worker = 0;
-        let lane = self.clone();
         self.spawn(async move {
+            let lane = &place.lane;
             let deadline = lane.settings.deadline;
             let resumed = tokio::time::timeout(deadline, router.resume(&mut x, ticket)).await;
             let ended = resumed.unwrap_or_else(|_| {
                 lane.questions.timed_out.fetch_add(1, Relaxed);
-                router.abandon(&mut x, ticket, Failure::Deadline { after: deadline })
+                router.abandon(&mut x, ticket, &Failure::Deadline { after: deadline })
             });
             conclude(&router, &mut x, &ended, reply);
             lane.refresh_after(&router, &mut x);
-            lane.waiting.fetch_sub(1, Relaxed);
             lane.give_back(x);
         });
     }
@@ -150,27 +154,43 @@ impl SlowLane {
     }
 
     fn refresh(self: &Arc<Self>, router: Arc<Router>, x: &Exchange, refresh: Box<Refresh>) {
-        if self.waiting.fetch_add(1, Relaxed) >= self.settings.waiting_max {
-            self.waiting.fetch_sub(1, Relaxed);
+        let Some(place) = self.place() else {
             self.refreshes.refused.fetch_add(1, Relaxed);
             return;
-        }
+        };
         let mut spare = self.spare();
         spare.begin_refresh(x, &refresh);
-        let lane = self.clone();
         self.spawn(async move {
+            let lane = &place.lane;
             let refreshing = router.refresh(&mut spare, &refresh);
             // Nobody waits for it; what takes longer than a client would wait is given up.
             if tokio::time::timeout(lane.settings.deadline, refreshing).await.is_err() {
                 lane.refreshes.timed_out.fetch_add(1, Relaxed);
             }
-            lane.waiting.fetch_sub(1, Relaxed);
             lane.give_back(spare);
         });
     }
 
+    /// A place for one that waits, if the lane is not full.
+    fn place(self: &Arc<Self>) -> Option<Place> {
+        let taken = self.waiting.fetch_add(1, Relaxed);
+        let place = Place { lane: self.clone() };
+        (taken < self.settings.waiting_max).then_some(place)
+    }
+
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.runtime.spawn(task);
+    }
+}
+
+/// One that waits, counted for as long as this lives: also if its task panics.
+struct Place {
+    lane: Arc<SlowLane>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.lane.waiting.fetch_sub(1, Relaxed);
     }
 }
 
@@ -183,4 +203,24 @@ fn conclude(
 ) {
     let octets = if let Ended::Reply = ended { reply(x) } else { 0 };
     router.replied(x, octets);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::{Name, RecordType, Section};
+
+    #[test]
+    fn an_exchange_is_kept_unless_it_has_become_large() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let lane = SlowLane::new(runtime.handle().clone(), LaneSettings::default());
+        for (octets, kept) in [(512, 1), (60_000, 0)] {
+            let mut x = lane.spare();
+            let body = &mut x.reply.body;
+            body.push(Section::Answer, Name::ROOT, 5, RecordType::TXT, &vec![0; octets]);
+            x.clear_reply();
+            lane.give_back(x);
+            assert_eq!(lane.spares.lock().unwrap().len(), kept, "{octets}");
+        }
+    }
 }

@@ -15,7 +15,8 @@ use tokio::sync::watch;
 /// The sockets of one address, UDP and TCP, and whoever answers at them.
 ///
 /// Opening binds all sockets, so that a port in use is known before anything else happens; only
-/// [`Listener::serve`] begins to answer.
+/// [`Listener::serve`] begins to answer. Dropping it ends that as well as [`Listener::close`] does,
+/// but waits for nothing.
 pub struct Listener {
     address: SocketAddr,
     udp: Vec<Arc<UdpSocket>>,
@@ -100,15 +101,7 @@ impl Listener {
     /// Answers what has already come in, then closes all sockets; waits for connections that are
     /// still in use, and for questions that wait, but not longer than `grace`.
     pub async fn close(mut self, grace: Duration) {
-        for socket in &self.udp {
-            turn_away(socket);
-        }
-        self.stopping.store(true, Ordering::Release);
-        self.stop_tcp.send_replace(true);
-        for socket in &self.udp {
-            // This wakes the thread that receives. What has come in is read all the same.
-            let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Read);
-        }
+        self.stop();
         let Some(serving) = self.serving.take() else { return };
         let joined = tokio::task::spawn_blocking(move || {
             for thread in serving.threads {
@@ -126,6 +119,26 @@ impl Listener {
             }
         };
         let _ = tokio::time::timeout(grace, quiet).await;
+    }
+
+    /// Tells whoever answers to end with what has already come in.
+    fn stop(&self) {
+        for socket in &self.udp {
+            turn_away(socket);
+        }
+        self.stopping.store(true, Ordering::Release);
+        self.stop_tcp.send_replace(true);
+        for socket in &self.udp {
+            // This wakes the thread that receives. What has come in is read all the same.
+            let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Read);
+        }
+    }
+}
+
+/// Nobody waits for what was begun, but no thread goes on for ever.
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 

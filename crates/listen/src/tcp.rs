@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use wire::{Encoder, MESSAGE_MAX, Reject};
 
 /// Limits of TCP.
@@ -21,15 +21,15 @@ use wire::{Encoder, MESSAGE_MAX, Reject};
 pub struct TcpSettings {
     /// The most connections of a listener; more are closed at once.
     pub connections_max: u64,
-    /// How long a new connection may take until its first query is there, all of it.
+    /// How long a new connection may take until all of its first query is there.
     pub first_read: Duration,
-    /// How long a connection may take from one query or answer to the next query.
+    /// How long it may take from one query to the next; pieces of one do not count.
     pub idle: Duration,
     /// How long a client may take to read its answers.
     pub write: Duration,
     /// The most queries of one connection that wait; then reading pauses.
     pub waiting_max: usize,
-    /// While stopping: a connection that is silent for this long is closed.
+    /// As `idle`, while stopping.
     pub stopping_idle: Duration,
 }
 
@@ -107,12 +107,23 @@ fn open(
         service_time: Duration::ZERO,
     };
     let stopping = stopping.clone();
-    let service = service.clone();
-    service.lane.runtime().clone().spawn(async move {
+    let open = Open { service: service.clone() };
+    service.lane.runtime().spawn(async move {
         // Every way for a connection to end is the client's business, and no news.
         let _ = connection.serve(stream, waiting, stopping).await;
-        service.stats.connections.fetch_sub(1, Ordering::Relaxed);
+        drop(open);
     });
+}
+
+/// A connection, counted for as long as this lives: also if its task panics.
+struct Open {
+    service: Arc<Service>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.service.stats.connections.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 struct Connection {
@@ -129,7 +140,7 @@ struct Connection {
     service_time: Duration,
 }
 
-/// Octets that are read at once.
+/// Octets that are read at once, and that a silent connection keeps for reading and for writing.
 const READ_SIZE: usize = 16 << 10;
 /// Answers are written when they are this many octets, even if more queries are there.
 const WRITE_SIZE: usize = 64 << 10;
@@ -143,32 +154,28 @@ impl Connection {
         mut waiting: mpsc::Receiver<Vec<u8>>,
         mut stopping: watch::Receiver<bool>,
     ) -> io::Result<()> {
-        // A part of a query does not buy more time: a client could send an octet now and then, and
-        // stay for ever.
         let mut patience = pin!(sleep(self.settings.first_read));
         let mut idle = self.settings.idle;
         loop {
             let may_read = self.parked < self.settings.waiting_max;
-            let mut is_news = false;
+            // Whether there is a reason to wait anew for the next query.
+            let mut is_busy = true;
             self.input.reserve(READ_SIZE);
             tokio::select! {
-                read = stream.read_buf(&mut self.input), if may_read => if read? == 0 { break },
-                () = &mut patience, if self.parked == 0 => break,
-                Some(answer) = waiting.recv() => {
-                    self.queue(&answer);
-                    is_news = true;
-                }
-                Ok(()) = stopping.changed() => {
-                    idle = self.settings.stopping_idle;
-                    is_news = true;
-                }
+                read = stream.read_buf(&mut self.input), if may_read => match read? {
+                    0 => break,
+                    _ => is_busy = false,
+                },
+                Some(answer) = waiting.recv() => self.queue(&answer),
+                Ok(()) = stopping.changed() => idle = self.settings.stopping_idle,
+                () = &mut patience => if self.parked == 0 { break },
             }
             while let Ok(answer) = waiting.try_recv() {
                 self.queue(&answer);
             }
-            is_news |= self.answer_all(&mut stream).await?;
-            if is_news {
-                patience.set(sleep(idle));
+            is_busy |= self.answer_all(&mut stream).await?;
+            if is_busy {
+                patience.as_mut().reset(Instant::now() + idle);
             }
         }
         self.finish(&mut stream, waiting).await
@@ -189,7 +196,7 @@ impl Connection {
         stream.shutdown().await
     }
 
-    /// Answers every whole query of the input, and says whether there was one.
+    /// Answers every whole query of the input; whether there was one.
     async fn answer_all(&mut self, stream: &mut TcpStream) -> io::Result<bool> {
         let (router, now) = (self.service.router.load_full(), self.service.clock.now());
         let (mut at, mut answered) = (0, 0);
@@ -209,6 +216,7 @@ impl Connection {
             self.service_time = self.service.clock.now().since(now) / answered;
         }
         self.input.drain(..at);
+        self.input.shrink_to(READ_SIZE);
         if !self.output.is_empty() {
             self.write(stream).await?;
         }
@@ -261,6 +269,7 @@ impl Connection {
     async fn write(&mut self, stream: &mut TcpStream) -> io::Result<()> {
         timeout(self.settings.write, stream.write_all(&self.output)).await??;
         self.output.clear();
+        self.output.shrink_to(READ_SIZE);
         Ok(())
     }
 }

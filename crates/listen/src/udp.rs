@@ -3,7 +3,6 @@
 use crate::mmsg::{Batch, Wait, send_one};
 use crate::service::Service;
 use chain::{Client, Ended, Exchange, Moment, Router, Ticket, Transport};
-use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -11,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use wire::{Encoder, Reject};
 
-/// Datagrams that one system call takes. More than this gains nothing any more.
+/// Datagrams that one system call takes; more gain nothing.
 const BATCH: usize = 32;
 /// The longest query that is read; a longer one is cut and answered FORMERR.
 const RECEIVE_SIZE: usize = 2048;
@@ -43,8 +42,6 @@ impl Worker {
             match batch.receive(self.socket.as_fd(), wait) {
                 Ok(0) if stopping => return,
                 Ok(received) => self.answer_batch(&mut batch, received, &mut desk),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && stopping => return,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => {
                     self.service.stats.receive_errors.fetch_add(1, Ordering::Relaxed);
                 }

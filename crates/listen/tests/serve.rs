@@ -470,6 +470,38 @@ fn while_a_question_waits_later_ones_are_refused_not_lost() {
 }
 
 #[test]
+fn a_listener_that_is_dropped_answers_nothing_more() {
+    let mut served = serve("127.0.0.1:0", LaneSettings::default());
+    let socket = served.udp();
+    socket.send(&query(1, "now.test")).unwrap();
+    assert_eq!(receive(&socket).id, 1);
+    drop(served.listener.take());
+    let begin = Instant::now();
+    while UdpSocket::bind(served.address).is_err() {
+        assert!(begin.elapsed() < Duration::from_secs(5), "its workers still have the address");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_client_that_sends_octet_by_octet_has_no_more_time() {
+    let settings = TcpSettings { first_read: Duration::from_millis(200), ..TcpSettings::default() };
+    let served = serve_with("127.0.0.1:0", LaneSettings::default(), settings);
+    let mut stream = served.tcp();
+    stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let begin = Instant::now();
+    for octet in framed(&query(1, "a-name-that-is-long-enough.for-a-few-seconds.now.test")) {
+        let is_open = |error: std::io::Error| error.kind() == std::io::ErrorKind::WouldBlock;
+        let is_gone = stream.write_all(&[octet]).is_err();
+        let closed = is_gone || !stream.read(&mut [0]).is_err_and(is_open);
+        if closed {
+            return assert!(begin.elapsed() >= Duration::from_millis(200));
+        }
+    }
+    panic!("the connection is still open after {:?}", begin.elapsed());
+}
+
+#[test]
 fn a_port_in_use_is_known_before_anything_is_served() {
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
     let error = Listener::open(taken.local_addr().unwrap(), 1).map(|_| ()).unwrap_err();

@@ -109,7 +109,7 @@ impl Engine {
     /// Serves `assembly` from now on, without losing a query; if that cannot be, nothing changes.
     pub(crate) async fn serve(&mut self, assembly: Assembly) -> Result<(), CannotServe> {
         let Assembly { servers, mut parts } = assembly;
-        let mut opened = self.open(&servers)?;
+        let opened = self.open(&servers)?;
         let prepared = self.http.prepare(&parts.endpoints).map_err(CannotServe::Http)?;
         for warning in &prepared.warnings {
             tracing::error!(target: "rutter", "{warning}");
@@ -129,8 +129,8 @@ impl Engine {
         for ready in parts.take_before_serving() {
             ready.await;
         }
+        let unwanted = self.swap(servers, opened)?;
         self.debug.store(parts.debug, Ordering::Relaxed);
-        let unwanted = self.swap(servers, &mut opened)?;
         if let Some(prepared) = prepared {
             self.http.commit(prepared, &self.runtime);
         }
@@ -152,32 +152,36 @@ impl Engine {
         Ok(opened)
     }
 
-    /// Puts the new routers behind their listeners; what is not wanted any more is handed back.
+    /// Puts the new routers behind their listeners, or changes nothing; the listeners that are not
+    /// wanted any more are handed back.
     fn swap(
         &mut self,
         servers: Vec<Server>,
-        opened: &mut BTreeMap<SocketAddr, Listener>,
+        mut opened: BTreeMap<SocketAddr, Listener>,
     ) -> Result<Vec<Listener>, CannotServe> {
         let wanted: Vec<_> = servers.iter().map(|server| server.address).collect();
-        for Server { address, router, .. } in servers {
-            let router = Arc::new(router);
+        let (new, known): (Vec<_>, Vec<_>) =
+            servers.into_iter().partition(|server| opened.contains_key(&server.address));
+        // What can fail comes first: then the old configuration serves on as if nothing had been.
+        for Server { address, router, .. } in new {
+            let Some(listener) = opened.get_mut(&address) else { continue };
+            let stats = Arc::<Stats>::default();
+            self.figures.add(router.name().clone(), &stats);
+            let service = Arc::new(Service {
+                router: Arc::new(router).into(),
+                clock: self.process.clock.clone(),
+                lane: self.lane.clone(),
+                stats,
+            });
+            let served = listener.serve(service, &self.workers, TcpSettings::default());
+            served.map_err(CannotServe::System)?;
+        }
+        for Server { address, router, .. } in known {
             if let Some(service) = self.listeners.get(&address).and_then(Listener::service) {
-                service.router.store(router);
-            } else if let Some(mut listener) = opened.remove(&address) {
-                let stats = Arc::<Stats>::default();
-                self.figures.add(router.name().clone(), &stats);
-                let service = Arc::new(Service {
-                    router: router.into(),
-                    clock: self.process.clock.clone(),
-                    lane: self.lane.clone(),
-                    stats,
-                });
-                listener
-                    .serve(service, &self.workers, TcpSettings::default())
-                    .map_err(CannotServe::System)?;
-                self.listeners.insert(address, listener);
+                service.router.store(Arc::new(router));
             }
         }
+        self.listeners.append(&mut opened);
         let unwanted: Vec<_> =
             self.listeners.keys().filter(|address| !wanted.contains(address)).copied().collect();
         Ok(unwanted.iter().filter_map(|address| self.listeners.remove(address)).collect())

@@ -5,12 +5,13 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::field::{Field, Visit};
+use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber, span};
 
 /// Prints events to the lines of the process.
 ///
-/// The target is the prefix if it begins with `plugin/`. Other crates of the project use no other
-/// targets; what libraries log is shown from warnings on.
+/// The target is the prefix if it begins with `plugin/`; the only other one of the project is
+/// `rutter`. Of what libraries log, errors are shown.
 pub(crate) struct Log {
     lines: Arc<Lines>,
     /// Whether debug lines are printed.
@@ -26,12 +27,20 @@ impl Log {
 
 impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        let ours = metadata.target().starts_with("plugin/") || metadata.target() == "rutter";
         match *metadata.level() {
-            Level::ERROR => ours || metadata.is_event(),
-            Level::WARN | Level::INFO => ours,
-            Level::DEBUG => ours && self.debug.load(Ordering::Relaxed),
+            Level::ERROR => is_ours(metadata) || metadata.is_event(),
+            Level::WARN | Level::INFO => is_ours(metadata),
+            Level::DEBUG => is_ours(metadata) && self.debug.load(Ordering::Relaxed),
             Level::TRACE => false,
+        }
+    }
+
+    /// `debug` comes and goes with reloads, so that debug lines are asked for each time.
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        match *metadata.level() {
+            Level::DEBUG if is_ours(metadata) => Interest::sometimes(),
+            _ if self.enabled(metadata) => Interest::always(),
+            _ => Interest::never(),
         }
     }
 
@@ -61,6 +70,10 @@ impl Subscriber for Log {
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
     fn enter(&self, _: &span::Id) {}
     fn exit(&self, _: &span::Id) {}
+}
+
+fn is_ours(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with("plugin/") || metadata.target() == "rutter"
 }
 
 /// The message, then other fields as `name=value`; line breaks become spaces, so that nobody's
@@ -96,10 +109,24 @@ mod tests {
             tracing::info!(target: "rutter", "Reloading");
             tracing::debug!(target: "plugin/file", "hidden");
             tracing::info!(target: "hyper", "hidden");
+            tracing::warn!(target: "hyper", "hidden");
         });
         assert_eq!(
             lines.take(),
             "[WARNING] plugin/file: Failed to open \"db\"\n[INFO] Reloading\n"
         );
+    }
+
+    #[test]
+    fn a_reload_switches_debug_lines_on_and_off() {
+        let (lines, debug) = (Lines::new(), Arc::<AtomicBool>::default());
+        let log = Log::new(lines.clone(), debug.clone());
+        tracing::subscriber::with_default(log, || {
+            for on in [false, true, false] {
+                debug.store(on, Ordering::Relaxed);
+                tracing::debug!(target: "plugin/file", "{on}");
+            }
+        });
+        assert_eq!(lines.take(), "[DEBUG] plugin/file: true\n");
     }
 }

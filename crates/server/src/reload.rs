@@ -38,6 +38,7 @@ pub(crate) struct Reloader {
     tried: Footprint,
     failed: bool,
     failures: Arc<Counter>,
+    /// The metric that says which configuration serves; it ends with what holds it.
     version: Option<Arc<Gauge>>,
 }
 
@@ -55,8 +56,9 @@ impl Reloader {
         }
     }
 
-    /// Says which configuration serves.
+    /// Says which configuration serves, if it has `reload`.
     pub(crate) fn announce(&mut self, engine: &Engine) {
+        self.version = None; // nobody serves it any more
         if engine.parts().is_none_or(|parts| parts.reload.is_none()) {
             return;
         }
@@ -89,10 +91,11 @@ impl Reloader {
         if let Trigger::Signal(name) = trigger {
             tracing::info!(target: "rutter", "{name}: Reloading");
         }
+        let before = self.source.footprint();
         let built = match engine.build(&self.source) {
             Ok(built) => built,
             Err(error) => {
-                self.tried = self.source.footprint();
+                self.tried = before;
                 let error = format!("cannot read {}: {error}", self.source.name());
                 return self.refuse(trigger, &[error]);
             }

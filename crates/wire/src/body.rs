@@ -96,7 +96,8 @@ impl Body {
         self.answer.len() + self.authority.len() + self.additional.len()
     }
 
-    /// Whether a record was left out because 6,000 records or 1 MiB of data were reached.
+    /// Whether a record, or a new name for one, was left out because 6,000 records or 1 MiB of names
+    /// and data were reached.
     pub fn overflowed(&self) -> bool {
         self.overflowed
     }
@@ -104,6 +105,13 @@ impl Body {
     /// Octets of memory in use, for bounds that count bytes.
     pub fn memory(&self) -> usize {
         self.len() * size_of::<Record>() + self.octets.len()
+    }
+
+    /// Octets of memory that it holds, those included that are not in use.
+    pub fn reserved(&self) -> usize {
+        let sections = [&self.answer, &self.authority, &self.additional];
+        let records: usize = sections.iter().map(|section| section.capacity()).sum();
+        records * size_of::<Record>() + self.octets.capacity()
     }
 
     /// The records of a section.
@@ -263,6 +271,9 @@ impl Body {
     }
 
     /// Changes the owner of every record that `rename` has a new name for.
+    ///
+    /// The names before stay in memory. An owner for which the body has no room any more stays, too,
+    /// which is told by [`Body::overflowed`].
     pub fn rename_owners(&mut self, mut rename: impl FnMut(Name<'_>) -> Option<NameBuf>) {
         for section in Section::ALL {
             let mut last: Option<(Record, Record)> = None; // one before and after its change
@@ -277,8 +288,12 @@ impl Body {
                     continue;
                 }
                 if let Some(owner) = rename(self.owner(&record)) {
-                    let at = self.octets.len() as u32;
+                    let at = self.octets.len();
                     self.octets.extend_from_slice(owner.octets());
+                    if self.octets.len() > OCTETS_MAX {
+                        return self.leave_out(at);
+                    }
+                    let at = at as u32;
                     let changed = &mut self.section_mut(section)[index];
                     (changed.owner_at, changed.owner_len) = (at, owner.octets().len() as u8);
                 }
@@ -289,7 +304,7 @@ impl Body {
 
     /// Changes every name inside the data of the records that `rename` has a new name for.
     ///
-    /// `rename` is given the record's type and the name.
+    /// `rename` is given the record's type and the name. Limited as [`Body::rename_owners`].
     pub fn rename_targets(
         &mut self,
         mut rename: impl FnMut(RecordType, Name<'_>) -> Option<NameBuf>,
@@ -337,6 +352,10 @@ impl Body {
             };
             self.octets.extend_from_within(at..at + length);
             at += length;
+        }
+        if changed && self.octets.len() > OCTETS_MAX {
+            self.leave_out(begin);
+            return None;
         }
         let length = u16::try_from(self.octets.len() - begin).ok().filter(|_| changed && at == end);
         if length.is_none() {
@@ -396,5 +415,22 @@ mod tests {
         body.clear();
         body.push(Section::Answer, Name::ROOT, 0, RecordType::TXT, &vec![0; 65_536]);
         assert!(body.overflowed() && body.is_empty());
+    }
+
+    #[test]
+    fn renaming_is_bounded_too() {
+        let long = name(&"a.".repeat(127));
+        let mut body = Body::new();
+        for number in 0..100 {
+            let owner = name(&number.to_string());
+            body.push_name(Section::Answer, owner.as_name(), 5, RecordType::NS, owner.as_name());
+        }
+        for _ in 0..100 {
+            body.rename_owners(|_| Some(long));
+            body.rename_targets(|_, _| Some(long));
+        }
+        assert!(body.overflowed() && body.octets.len() <= OCTETS_MAX);
+        assert_eq!(body.owner(&body.answer[99]), long.as_name());
+        assert_eq!(body.target(&body.answer[99]), Some(long.as_name()));
     }
 }

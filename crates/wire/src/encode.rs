@@ -39,8 +39,9 @@ impl Encoder {
     /// Writes the reply to `request` into `out` and returns its length.
     ///
     /// Records that pass `limit` octets are left out from the end and TC is set, except for
-    /// additional records that are only a courtesy (RFC 2181 §9). An OPT record goes out if and only
-    /// if one came in (RFC 6891 §7); it always fits: `limit` and `out` must be 512 octets or more.
+    /// additional records that are only a courtesy (RFC 2181 §9, which would leave out whole sets; like
+    /// CoreDNS we cut within them, too). An OPT record goes out if and only if one came in (RFC 6891
+    /// §7); it always fits: `limit` and `out` must be 512 octets or more.
     pub fn reply(
         &mut self,
         request: &Request,
@@ -70,6 +71,8 @@ impl Encoder {
     }
 
     /// Writes a reply without records to a message that was rejected, see [`crate::Reject`].
+    /// Writes a reply without records to a message that was rejected, see [`crate::Reject`], into
+    /// `out`, which has 512 octets or more, and returns its length.
     pub fn rejection(
         &mut self,
         request: &Request,
@@ -87,10 +90,12 @@ impl Encoder {
         };
         let opt =
             request.has_edns.then_some(Opt { udp_size: UDP_SIZE, dnssec_ok: false, options: &[] });
-        self.message(&head, &Body::new(), opt, HEADER_LEN + 300, out)
+        self.message(&head, &Body::new(), opt, HEADER_LEN + QUESTION_MAX + Opt::LEN_MIN, out)
     }
 
-    /// Writes a query of our own.
+    /// Writes a query of our own into `out`, which has 512 octets or more, and returns its length.
+    ///
+    /// Options that do not fit into `out` are left out.
     pub fn query(
         &mut self,
         id: u16,
@@ -147,21 +152,24 @@ impl Encoder {
         if let Some(opt) = opt {
             opt.put(head.rcode, out, &mut at);
         }
-        let mut flags = head.flags;
-        flags.set(Flags::TC, truncated || flags.has(Flags::TC));
         // RFC 6891 §6.1.3: the upper bits of a code have their place in the OPT record alone.
-        let rcode = if additional > counts[2] || head.rcode.0 <= 0xf {
-            head.rcode
-        } else {
-            Rcode::SERVFAIL
-        };
-        let low = u16::from(head.opcode.0 & 0xf) << 11 | flags.word() | rcode.0 & 0xf;
-        let words =
-            [head.id, low, u16::from(head.question.is_some()), counts[0], counts[1], additional];
+        let is_told = head.rcode.0 <= 0xf || additional > counts[2];
+        let rcode = if is_told { head.rcode } else { Rcode::SERVFAIL };
+        head.put(rcode, truncated, [counts[0], counts[1], additional], out);
+        at
+    }
+}
+
+impl Head<'_> {
+    fn put(&self, rcode: Rcode, truncated: bool, counts: [u16; 3], out: &mut [u8]) {
+        let mut flags = self.flags;
+        flags.set(Flags::TC, truncated || flags.has(Flags::TC));
+        let low = u16::from(self.opcode.0 & 0xf) << 11 | flags.word() | rcode.0 & 0xf;
+        let questions = u16::from(self.question.is_some());
+        let words = [self.id, low, questions, counts[0], counts[1], counts[2]];
         for (slot, word) in out.chunks_exact_mut(2).zip(words) {
             slot.copy_from_slice(&word.to_be_bytes());
         }
-        at
     }
 }
 
@@ -189,11 +197,14 @@ struct Opt<'a> {
 }
 
 impl Opt<'_> {
+    /// Octets of a record without options.
+    const LEN_MIN: usize = 11;
+
     fn len(&self) -> usize {
-        11 + self.options.len()
+        Self::LEN_MIN + self.options.len()
     }
 
-    /// Options that would not leave room for the question are not worth their message.
+    /// The record within so many octets: without its options if they do not fit.
     fn within(mut self, room: usize) -> Self {
         if self.len() > room {
             self.options = &[];
@@ -330,8 +341,9 @@ impl Writer<'_> {
 
 /// Where names stand in the message, so that later ones can point at them.
 ///
-/// An entry a label, up to 255: a message with more names is compressed a little less. Entries hang
-/// together by the length of the name that begins at them, which nearly always tells names apart.
+/// Each label has an entry, up to 255 of them: a message with more names is compressed a little less.
+/// Entries hang together by the length of the name that begins at them, which nearly always tells
+/// names apart.
 struct Seen {
     entries: [Entry; Self::MAX],
     count: usize,

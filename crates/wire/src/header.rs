@@ -12,8 +12,6 @@ impl Opcode {
     pub const QUERY: Self = Self(0);
     /// A zone has changed (RFC 1996).
     pub const NOTIFY: Self = Self(4);
-    /// A dynamic update (RFC 2136).
-    pub const UPDATE: Self = Self(5);
 }
 
 /// The flags without opcode and response code, as they stand in the header.

@@ -5,7 +5,7 @@
 //! is written once into the caller's buffer, with no allocation on either way.
 //!
 //! **What this is not.** It opens no socket, reads no clock and decides nothing: which records
-//! belong into an answer is the business of the plugins.
+//! belong in an answer is the business of the plugins.
 //!
 //! **Where to start reading.** [`Request::read`] for the way in, [`Body`] for the records between,
 //! [`Encoder`] for the way out; [`RecordType::read_data`] and [`RecordText`] for records as text.

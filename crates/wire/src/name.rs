@@ -150,18 +150,6 @@ impl<'a> Name<'a> {
         name.make_lower();
         name
     }
-
-    /// Appends the text to `text` without the final dot (`.` for the root), as keys of maps and
-    /// labels of metrics want it.
-    fn write_labels(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, label) in self.labels().enumerate() {
-            if index > 0 {
-                f.write_str(".")?;
-            }
-            write_label(label, f)?;
-        }
-        Ok(())
-    }
 }
 
 fn write_label(label: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -181,8 +169,11 @@ fn write_label(label: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 /// The text with its final dot: `www.example.org.`
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write_labels(f)?;
-        f.write_str(".")
+        for label in self.labels() {
+            write_label(label, f)?;
+            f.write_str(".")?;
+        }
+        if self.is_root() { f.write_str(".") } else { Ok(()) }
     }
 }
 

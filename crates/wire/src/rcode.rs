@@ -44,11 +44,6 @@ rcodes! {
     BADALG "BADALG" 21, BADTRUNC "BADTRUNC" 22, BADCOOKIE "BADCOOKIE" 23,
 }
 
-impl Rcode {
-    /// The largest that an OPT record can carry: twelve bits.
-    pub const MAX: Self = Self(0xfff);
-}
-
 /// The mnemonic, or `RCODE` and the number, as CoreDNS's metrics and log have it.
 impl fmt::Display for Rcode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -25,12 +25,17 @@ pub(crate) enum Part {
 /// Whether `rdata` are made of the parts of `rtype` and nothing else, so that they can be sent,
 /// compressed and renamed.
 pub(crate) fn is_whole(rtype: RecordType, rdata: &[u8]) -> bool {
-    let length = match rtype {
+    let length = address_length(rtype);
+    length.is_none_or(|length| rdata.len() == length) && rest_of(rtype, rdata) == Some(0)
+}
+
+/// The octets of an address, if data of `rtype` are one.
+pub(crate) fn address_length(rtype: RecordType) -> Option<usize> {
+    match rtype {
         RecordType::A => Some(4),
         RecordType::AAAA => Some(16),
         _ => None,
-    };
-    length.is_none_or(|length| rdata.len() == length) && rest_of(rtype, rdata) == Some(0)
+    }
 }
 
 /// How many octets remain behind the last part.

@@ -24,9 +24,6 @@ macro_rules! registry {
                     _ => None,
                 }
             }
-
-            /// Every mnemonic that can be written.
-            pub const MNEMONICS: &[&str] = &[$($text,)+];
         }
 
         /// The mnemonic in any case, or the generic form of RFC 3597 §5.
@@ -37,11 +34,7 @@ macro_rules! registry {
                 $(if text.eq_ignore_ascii_case($text) {
                     return Ok(Self($code));
                 })+
-                let generic = text.get(..$generic.len()).filter(|p| p.eq_ignore_ascii_case($generic));
-                generic
-                    .and_then(|_| text[$generic.len()..].parse().ok())
-                    .map(Self)
-                    .ok_or(UnknownMnemonic { what: $what })
+                generic_code(text, $generic).map(Self).ok_or(UnknownMnemonic { what: $what })
             }
         }
 
@@ -86,6 +79,14 @@ registry! { Class, "CLASS", "class":
     IN "IN" 1, CS "CS" 2, CH "CH" 3, HS "HS" 4, NONE "NONE" 254, ANY "ANY" 255,
 }
 
+/// The number behind `prefix`: digits alone, "with no embedded white space" (RFC 3597 §5).
+fn generic_code(text: &str, prefix: &str) -> Option<u16> {
+    let (head, digits) = text.split_at_checked(prefix.len())?;
+    let is_generic =
+        head.eq_ignore_ascii_case(prefix) && digits.bytes().all(|octet| octet.is_ascii_digit());
+    is_generic.then(|| digits.parse().ok())?
+}
+
 impl RecordType {
     /// Whether records of this type hold an address.
     pub fn is_address(self) -> bool {
@@ -125,5 +126,7 @@ mod tests {
         assert!("TYPE".parse::<RecordType>().is_err());
         assert!("TYPE65536".parse::<RecordType>().is_err());
         assert!("AAAAA".parse::<RecordType>().is_err());
+        assert!("TYPE+28".parse::<RecordType>().is_err());
+        assert!("CLASS+1".parse::<Class>().is_err());
     }
 }

@@ -19,25 +19,15 @@ const UNITS: &[(&str, u64)] = &[
 /// A duration in `range` with a unit; only zero may do without. `30` is rejected, as CoreDNS does
 /// nearly everywhere.
 pub fn duration(range: impl RangeBounds<Duration>) -> impl Kind<Value = Duration> {
-    GoDuration::new(range, false)
-}
-
-/// A duration in `range`, where a number without a unit means seconds.
-pub fn duration_or_seconds(range: impl RangeBounds<Duration>) -> impl Kind<Value = Duration> {
-    GoDuration::new(range, true)
+    GoDuration { low: range.start_bound().cloned(), high: range.end_bound().cloned() }
 }
 
 struct GoDuration {
     low: Bound<Duration>,
     high: Bound<Duration>,
-    seconds: bool,
 }
 
 impl GoDuration {
-    fn new(range: impl RangeBounds<Duration>, seconds: bool) -> Self {
-        Self { low: range.start_bound().cloned(), high: range.end_bound().cloned(), seconds }
-    }
-
     fn limits(&self) -> String {
         limits(&self.low, &self.high, |&limit| shown_duration(limit))
     }
@@ -52,9 +42,7 @@ impl Kind for GoDuration {
 
     fn read(&self, word: &str) -> Result<Duration, Wrong> {
         let bare = !word.is_empty() && word.bytes().all(|octet| octet.is_ascii_digit());
-        let read =
-            if bare && self.seconds { go_duration(&format!("{word}s")) } else { go_duration(word) };
-        match read {
+        match go_duration(word) {
             Some(Sign::Plus(duration)) if (self.low, self.high).contains(&duration) => Ok(duration),
             Some(Sign::Minus) if self.low == Bound::Unbounded => Err(Wrong::must_be("at least 0s")),
             Some(_) => Err(Wrong::must_be(self.limits())),
@@ -186,9 +174,8 @@ mod tests {
             Wrong::must_be("a duration with a unit, at least 2s").hint("write `30s` for seconds")
         );
         assert_eq!(duration(..).read("-1s").unwrap_err(), Wrong::must_be("at least 0s"));
-        let timeout = duration_or_seconds(Duration::from_secs(1)..=Duration::from_secs(86_400));
-        assert_eq!(timeout.read("30"), Ok(Duration::from_secs(30)));
-        assert_eq!(timeout.read("90000").unwrap_err(), Wrong::must_be("between 1s and 24h"));
+        let timeout = duration(Duration::from_secs(1)..=Duration::from_secs(86_400));
+        assert_eq!(timeout.read("90000s").unwrap_err(), Wrong::must_be("between 1s and 24h"));
         assert!(timeout.read("").is_err());
     }
 
@@ -201,7 +188,7 @@ mod tests {
 
         #[test]
         fn any_text_is_read_without_a_panic(text in "[-+.0-9µnumsh]{0,40}|\\PC{0,9}") {
-            let _ = duration_or_seconds(..).read(&text);
+            let _ = duration(..).read(&text);
         }
     }
 }

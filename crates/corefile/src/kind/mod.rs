@@ -9,7 +9,7 @@ mod keyword;
 mod number;
 
 pub use address::{HostPort, Network, address, host_port, network, socket_address};
-pub use duration::{duration, duration_or_seconds, shown_duration};
+pub use duration::{duration, shown_duration};
 pub use keyword::keyword;
 pub use number::{Whole, integer, percent, seconds};
 

@@ -5,7 +5,7 @@ use super::path::{beside, clean, is_bad_pattern, is_pattern, matching};
 use super::stream::Item;
 use super::{Parser, Snippet};
 use crate::suggest::closest;
-use crate::{Code, Consulted, Mistake, Span, Unreadable, shown};
+use crate::{Code, Mistake, Span, Unreadable, shown};
 use std::rc::Rc;
 
 /// Snippets that are set in, in one configuration. CoreDNS has the same limit.
@@ -110,13 +110,7 @@ impl Parser<'_> {
             }
             return;
         }
-        let (surroundings, consulted) = (self.surroundings, &mut self.consulted);
-        let paths = matching(&path, surroundings, |directory, pattern| {
-            consulted.insert(Consulted::Directory {
-                path: directory.to_owned(),
-                pattern: pattern.to_owned(),
-            });
-        });
+        let paths = matching(&path, self.surroundings);
         self.import_matches(name, &paths, at);
     }
 
@@ -210,7 +204,6 @@ impl Parser<'_> {
             return read.clone();
         }
         let read = self.surroundings.read(&path);
-        self.consulted.insert(Consulted::File { path: path.clone(), found: read.is_ok() });
         let file = read.and_then(|octets| self.add_file(&path, &octets));
         self.files.insert(path, file.clone());
         file

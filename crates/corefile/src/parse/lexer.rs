@@ -184,7 +184,7 @@ impl Lexer<'_> {
             let start = Span::new(self.file, range.start, range.start + 1);
             mistake = mistake.related(
                 start,
-                "the quote begins here: perhaps the missing one belongs into this line",
+                "the quote begins here: perhaps the missing one belongs in this line",
             );
         }
         self.mistakes.push(mistake);

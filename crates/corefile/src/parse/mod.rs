@@ -15,12 +15,11 @@ mod stream;
 mod variables;
 
 use crate::{
-    Code, Consulted, Key, Mistake, Mistakes, ServerBlock, Sources, Span, Surroundings, Unreadable,
-    Word, shown,
+    Code, Key, Mistake, Mistakes, ServerBlock, Sources, Span, Surroundings, Unreadable, Word, shown,
 };
 use import::File;
 use lexer::Token;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::rc::Rc;
 use stream::{Item, Stream};
 
@@ -42,8 +41,6 @@ pub struct Parsed {
     pub mistakes: Mistakes,
     /// The texts, to show where something is.
     pub sources: Sources,
-    /// What else was looked at, the root file not included.
-    pub consulted: BTreeSet<Consulted>,
 }
 
 impl Parsed {
@@ -66,14 +63,13 @@ pub fn parse(path: &str, text: &[u8], surroundings: &dyn Surroundings) -> Parsed
         Err(why) => parser.reject(path, &why),
     }
     let blocks = parser.server_blocks();
-    let Parser { mistakes, sources, consulted, .. } = parser;
-    Parsed { blocks, mistakes, sources, consulted }
+    let Parser { mistakes, sources, .. } = parser;
+    Parsed { blocks, mistakes, sources }
 }
 
 struct Parser<'s> {
     surroundings: &'s dyn Surroundings,
     sources: Sources,
-    consulted: BTreeSet<Consulted>,
     mistakes: Mistakes,
     stream: Stream,
     snippets: HashMap<String, Snippet>,
@@ -98,7 +94,6 @@ impl<'s> Parser<'s> {
         Self {
             surroundings,
             sources: Sources::default(),
-            consulted: BTreeSet::new(),
             mistakes: Mistakes::new(),
             stream: Stream::default(),
             snippets: HashMap::new(),
@@ -369,7 +364,6 @@ impl<'s> Parser<'s> {
             return value.clone();
         }
         let value = self.surroundings.variable(name);
-        self.consulted.insert(Consulted::Variable { name: name.to_owned(), set: value.is_some() });
         self.variables.insert(name.to_owned(), value.clone());
         value
     }

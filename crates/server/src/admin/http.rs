@@ -21,8 +21,10 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-/// How long a client may take for its request, and for its connection as a whole.
+/// How long a client may take for the head of a request.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a connection may be open, with all its requests.
+const CONNECTION_MAX: Duration = Duration::from_secs(60);
 /// The most connections of a listener at once; others wait to be accepted.
 const CONNECTIONS_MAX: usize = 64;
 
@@ -171,7 +173,7 @@ async fn accept(listener: TcpListener, paths: Arc<RwLock<Paths>>, full: Arc<Coun
                 .header_read_timeout(PATIENCE)
                 .serve_connection(TokioIo::new(stream), service);
             // How a probe's connection ends is nobody's business.
-            let _ = tokio::time::timeout(12 * PATIENCE, connection).await;
+            let _ = tokio::time::timeout(CONNECTION_MAX, connection).await;
             drop(place);
         });
     }

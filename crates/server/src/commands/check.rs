@@ -64,8 +64,8 @@ impl Options {
                     other => return Err(format!("there is no format `{other}`: human or json")),
                 },
                 "-dns.port" | "--dns.port" | "-p" => {
-                    options.port =
-                        value()?.parse().map_err(|_| "the port is no port".to_owned())?;
+                    let port = value()?.parse().ok().filter(|port| *port > 0);
+                    options.port = port.ok_or("the port must be between 1 and 65535")?;
                 }
                 file if file == "-" || !file.starts_with('-') => {
                     options.file = word;

@@ -1,4 +1,4 @@
-//! What the program can be told to do; a file each.
+//! What the program can be told to do, one file for each.
 
 pub(crate) mod check;
 pub(crate) mod demo;

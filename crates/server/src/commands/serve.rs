@@ -126,7 +126,7 @@ async fn serve_until_stopped(engine: &mut Engine, source: Source, flags: &Flags)
     }
     reloader.announce(engine);
     engine.process.lines.push(banner.unwrap_or_default().as_bytes());
-    let pidfile = flags.pidfile.as_deref().map(Pidfile::write);
+    let pidfile = flags.pidfile.as_deref().and_then(Pidfile::write);
     let stop = run_until_signal(engine, &mut reloader, &mut signals).await;
     drop(pidfile);
     stop_serving(engine, stop, &mut signals).await
@@ -159,10 +159,7 @@ async fn run_until_signal(
 async fn stop_serving(engine: &mut Engine, stop: Stop, signals: &mut Signals) -> ExitCode {
     match stop {
         Stop::Fatal => return ExitCode::FAILURE,
-        Stop::Quit => {
-            tracing::info!(target: "rutter", "SIGQUIT: Quitting process immediately");
-            return ExitCode::SUCCESS;
-        }
+        Stop::Quit => return quit(),
         Stop::Terminate => {
             tracing::info!(target: "rutter", "SIGTERM: Shutting down servers then terminating");
         }
@@ -188,10 +185,7 @@ async fn stop_serving(engine: &mut Engine, stop: Stop, signals: &mut Signals) ->
                     tracing::info!(target: "rutter", "SIGINT: Force quit");
                     return ExitCode::from(2);
                 }
-                Stop::Quit => {
-                    tracing::info!(target: "rutter", "SIGQUIT: Quitting process immediately");
-                    return ExitCode::SUCCESS;
-                }
+                Stop::Quit => return quit(),
                 Stop::Terminate | Stop::Fatal => {} // it is going
             }
         }
@@ -200,6 +194,11 @@ async fn stop_serving(engine: &mut Engine, stop: Stop, signals: &mut Signals) ->
         () = going => ExitCode::SUCCESS,
         code = hurried => code,
     }
+}
+
+fn quit() -> ExitCode {
+    tracing::info!(target: "rutter", "SIGQUIT: Quitting process immediately");
+    ExitCode::SUCCESS
 }
 
 fn stopped_early(stop: Stop) -> ExitCode {
@@ -230,6 +229,8 @@ struct Signals {
     user2: tokio::signal::unix::Signal,
     hangup: tokio::signal::unix::Signal,
     fatal: Arc<Fatal>,
+    /// The signal that asked for a reload while only a stop was waited for.
+    missed: Option<&'static str>,
 }
 
 impl Signals {
@@ -242,10 +243,19 @@ impl Signals {
             user2: signal(SignalKind::user_defined2())?,
             hangup: signal(SignalKind::hangup())?,
             fatal,
+            missed: None,
         })
     }
 
+    /// Waits for whatever comes next, or has come meanwhile.
     async fn next(&mut self) -> Told {
+        match self.missed.take() {
+            Some(name) => Told::Reload(name),
+            None => self.receive().await,
+        }
+    }
+
+    async fn receive(&mut self) -> Told {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return Told::Stop(Stop::Terminate),
@@ -263,11 +273,13 @@ impl Signals {
         }
     }
 
-    /// Waits for a signal to stop; others are not listened to.
+    /// Waits for a signal to stop. A reload that is asked for meanwhile is told by the next
+    /// [`Signals::next`]: the one that is under way may have read the Corefile before it changed.
     async fn stop(&mut self) -> Stop {
         loop {
-            if let Told::Stop(stop) = self.next().await {
-                return stop;
+            match self.receive().await {
+                Told::Stop(stop) => return stop,
+                Told::Reload(name) => self.missed = Some(name),
             }
         }
     }
@@ -277,11 +289,16 @@ impl Signals {
 struct Pidfile(PathBuf);
 
 impl Pidfile {
-    fn write(path: &Path) -> Self {
-        if let Err(error) = std::fs::write(path, format!("{}\n", std::process::id())) {
-            tracing::error!(target: "rutter", "Could not write pidfile {}: {error}", path.display());
+    /// None if it cannot be written, which is logged and keeps nobody from serving.
+    fn write(path: &Path) -> Option<Self> {
+        match std::fs::write(path, format!("{}\n", std::process::id())) {
+            Ok(()) => Some(Self(path.to_owned())),
+            Err(error) => {
+                let path = path.display();
+                tracing::error!(target: "rutter", "Could not write pidfile {path}: {error}");
+                None
+            }
         }
-        Self(path.to_owned())
     }
 }
 
@@ -334,4 +351,25 @@ fn plugin_lines() -> String {
 fn fail(text: &str) -> ExitCode {
     complain(&format!("{text}\n"));
     ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::{Signal, getpid, kill_process};
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_reload_that_is_asked_for_during_another_is_not_forgotten() {
+        let mut signals = Signals::new(Arc::default()).unwrap();
+        for _ in 0..2 {
+            kill_process(getpid(), Signal::HUP).unwrap();
+            let reloading = tokio::time::timeout(Duration::from_millis(200), signals.stop());
+            assert!(reloading.await.is_err(), "nobody wants it to stop");
+        }
+        let soon = Duration::from_millis(200);
+        let told = tokio::time::timeout(soon, signals.next()).await;
+        assert!(matches!(told, Ok(Told::Reload("SIGHUP"))));
+        assert!(tokio::time::timeout(soon, signals.next()).await.is_err(), "once is enough");
+    }
 }

@@ -1,21 +1,21 @@
 //! Whether files have changed since they were read.
 
 use plugins::stamp::Stamp;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Files and directories as they were at one time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Footprint {
-    stamps: Vec<(PathBuf, Option<Stamp>)>,
+    stamps: BTreeMap<PathBuf, Option<Stamp>>,
 }
 
 impl Footprint {
-    /// These paths as they are now; what is not there counts as well.
-    pub(crate) fn of(mut paths: Vec<PathBuf>) -> Self {
-        paths.sort_unstable();
-        paths.dedup();
-        let stamps = paths.into_iter().map(|path| (Stamp::of(&path), path));
-        Self { stamps: stamps.map(|(stamp, path)| (path, stamp)).collect() }
+    /// Adds a path as it is now, unless it is there already; what does not exist counts as well.
+    ///
+    /// Whoever reads the path adds it first: then a change while it is read is one.
+    pub(crate) fn add(&mut self, path: PathBuf) {
+        self.stamps.entry(path).or_insert_with_key(|path| Stamp::of(path));
     }
 
     /// Whether any of them is not as it was.

@@ -1,16 +1,18 @@
 //! Where the Corefile comes from, and what it says now.
 
 use crate::settings::footprint::Footprint;
-use corefile::{Consulted, Mistakes, Parsed, Sources, Unreadable};
+use corefile::{Mistakes, Parsed, Sources, Unreadable};
 use plugins::assemble::{Assembly, Outcome};
+use std::cell::RefCell;
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// What CoreDNS serves without a Corefile.
 const DEFAULT: &[u8] = b". {\n    whoami\n    log\n}\n";
 
-/// The most octets of a Corefile on standard input.
-const STDIN_MAX: u64 = 64 << 20;
+/// The most octets that are read of a Corefile, or of what it imports: more than the parser takes.
+const OCTETS_MAX: u64 = 64 << 20;
 
 /// Where the Corefile comes from.
 #[derive(Clone, Debug)]
@@ -38,9 +40,9 @@ pub(crate) struct Built {
     pub content: Vec<u8>,
     /// Whether there is no server block at all.
     pub is_empty: bool,
-    /// The files that decide what the configuration says.
+    /// The files that decide what the configuration says, as they were before they were read.
     pub text: Footprint,
-    /// The same, and what was read to build it.
+    /// The same, and what plugins read to build it.
     pub everything: Footprint,
 }
 
@@ -71,15 +73,13 @@ impl Source {
 
     /// Whatever standard input holds.
     pub(crate) fn stdin() -> io::Result<Self> {
-        let mut text = Vec::new();
-        io::stdin().lock().take(STDIN_MAX).read_to_end(&mut text)?;
-        Ok(Self::given("stdin", text))
+        Ok(Self::given("stdin", read_all(io::stdin().lock())?))
     }
 
     /// The octets of the Corefile, as they are now.
     pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
         match &self.text {
-            Text::File(path) => std::fs::read(path),
+            Text::File(path) => File::open(path).and_then(read_all),
             Text::Given(text) => Ok(text.clone()),
         }
     }
@@ -89,14 +89,13 @@ impl Source {
     /// An empty one is built as the default configuration, as CoreDNS does; [`Built::is_empty`]
     /// tells.
     pub(crate) fn build(&self, assemble: impl FnOnce(&Parsed) -> Outcome) -> io::Result<Built> {
-        let text = self.read()?;
-        let mut parsed = corefile::parse(&self.name, &text, &Machine);
+        let machine = Machine { seen: RefCell::new(self.footprint()) };
+        let mut parsed = corefile::parse(&self.name, &self.read()?, &machine);
         let is_empty = parsed.is_empty() && !parsed.mistakes.has_errors();
         if is_empty {
-            parsed = corefile::parse("default", DEFAULT, &Machine);
+            parsed = corefile::parse("default", DEFAULT, &machine);
         }
-        let mut paths = self.paths(&parsed);
-        let text = Footprint::of(paths.clone());
+        let text = machine.seen.into_inner();
         let legacy = corefile::modernise(&mut parsed.blocks);
         let Outcome { mut assembly, mut mistakes, read } = assemble(&parsed);
         mistakes.append(legacy);
@@ -104,7 +103,8 @@ impl Source {
         if mistakes.has_errors() {
             assembly = None;
         }
-        paths.extend(read);
+        let mut everything = text.clone();
+        read.into_iter().for_each(|path| everything.add(path));
         Ok(Built {
             assembly,
             mistakes,
@@ -112,31 +112,17 @@ impl Source {
             sources: parsed.sources,
             is_empty,
             text,
-            everything: Footprint::of(paths),
+            everything,
         })
-    }
-
-    /// The files and directories that decide what the configuration says.
-    fn paths(&self, parsed: &Parsed) -> Vec<PathBuf> {
-        let consulted = parsed.consulted.iter().filter_map(|consulted| match consulted {
-            Consulted::File { path, .. } => Some(PathBuf::from(path)),
-            Consulted::Directory { path, .. } if path.is_empty() => Some(PathBuf::from(".")),
-            Consulted::Directory { path, .. } => Some(PathBuf::from(path)),
-            Consulted::Variable { .. } => None,
-        });
-        self.own_path().into_iter().chain(consulted).collect()
     }
 
     /// The Corefile itself as it is now, for when it cannot be read.
     pub(crate) fn footprint(&self) -> Footprint {
-        Footprint::of(self.own_path().into_iter().collect())
-    }
-
-    fn own_path(&self) -> Option<PathBuf> {
-        match &self.text {
-            Text::File(path) => Some(path.clone()),
-            Text::Given(_) => None,
+        let mut footprint = Footprint::default();
+        if let Text::File(path) = &self.text {
+            footprint.add(path.clone());
         }
+        footprint
     }
 
     /// The name in messages.
@@ -155,17 +141,29 @@ fn absolute(path: &str) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path))
 }
 
+/// All octets, but not more than [`OCTETS_MAX`]: what is longer is not read for ever.
+fn read_all(reader: impl Read) -> io::Result<Vec<u8>> {
+    let mut octets = Vec::new();
+    reader.take(OCTETS_MAX).read_to_end(&mut octets)?;
+    Ok(octets)
+}
+
 fn stdin_is_a_device() -> bool {
     rustix::fs::fstat(io::stdin())
         .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_char_device())
 }
 
 /// The files and the environment of this machine.
-struct Machine;
+struct Machine {
+    /// Every file and directory that was looked at, as it was just before: what changes while it is
+    /// read has changed.
+    seen: RefCell<Footprint>,
+}
 
 impl corefile::Surroundings for Machine {
     fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
-        std::fs::read(path).map_err(|error| match error.kind() {
+        self.seen.borrow_mut().add(PathBuf::from(path));
+        File::open(path).and_then(read_all).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Unreadable::Missing,
             io::ErrorKind::IsADirectory => Unreadable::Directory,
             _ => Unreadable::Because(error.to_string()),
@@ -174,6 +172,7 @@ impl corefile::Surroundings for Machine {
 
     fn list(&self, directory: &str) -> Vec<String> {
         let directory = if directory.is_empty() { "." } else { directory };
+        self.seen.borrow_mut().add(PathBuf::from(directory));
         let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
         entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
     }
@@ -183,5 +182,40 @@ impl corefile::Surroundings for Machine {
         // A name with `=` or NUL in it makes no variable; asking for it would panic.
         let possible = !name.is_empty() && !name.contains(['=', '\0']);
         possible.then(|| std::env::var(name).ok()).flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_an_end_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("Corefile");
+        std::fs::write(&path, "import /dev/zero\n").unwrap();
+        for path in [path.as_path(), Path::new("/dev/zero")] {
+            let built = Source::file(path).build(|_| Outcome {
+                assembly: None,
+                mistakes: Mistakes::new(),
+                read: vec![],
+            });
+            assert!(built.unwrap().mistakes.has_errors());
+        }
+    }
+
+    #[test]
+    fn a_change_while_it_is_built_is_a_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("Corefile");
+        for changed in ["Corefile", "zones", "another"] {
+            std::fs::write(&path, ". {\n import zones\n}\n").unwrap();
+            let built = Source::file(&path).build(|_| {
+                std::fs::write(folder.path().join(changed), "whoami # changed\n").unwrap();
+                Outcome { assembly: None, mistakes: Mistakes::new(), read: vec![] }
+            });
+            let has_changed = built.unwrap().everything.has_changed();
+            assert_eq!(has_changed, changed != "another", "{changed}");
+        }
     }
 }

@@ -9,7 +9,7 @@
 //! crate `zone`. And it is not for the hot path: it allocates.
 //!
 //! **Where to start reading.** [`RecordType::read_data`], then `reader.rs` and `printer.rs`, which
-//! have one line a kind of field.
+//! have one line for each kind of field.
 
 mod address;
 mod gateway;
