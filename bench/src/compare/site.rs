@@ -20,6 +20,10 @@ const NAMESPACES: usize = 20;
 /// The zone of the hosts file, the zone file and the cached names.
 const ZONE: &str = "bench.example.org";
 
+/// All servers listen at one address, as the echo server does: on a wildcard address the kernel has to
+/// tell with each query which address was asked, and be told with each answer.
+const BIND: &str = "bind 127.0.0.1";
+
 /// Where the programs are. One that is not given does not take part.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Programs {
@@ -120,11 +124,12 @@ impl Site {
         let directory = self.directory.display();
         let upstream = self.upstream.address();
         Ok(match setup {
-            Setup::Hosts => format!(". {{\n    hosts {directory}/hosts\n}}\n"),
-            Setup::Zone => format!("{ZONE} {{\n    file {directory}/zone\n}}\n"),
+            Setup::Hosts => format!(". {{\n    {BIND}\n    hosts {directory}/hosts\n}}\n"),
+            Setup::Zone => format!("{ZONE} {{\n    {BIND}\n    file {directory}/zone\n}}\n"),
             Setup::Cache => format!(
                 "\
 . {{
+    {BIND}
     errors
     prometheus 127.0.0.1:{metrics}
     forward . {upstream}
@@ -140,6 +145,7 @@ impl Site {
             Setup::Kubernetes => format!(
                 "\
 . {{
+    {BIND}
     errors
     health 127.0.0.1:{health}
     ready 127.0.0.1:{ready}
