@@ -3,7 +3,7 @@
 use crate::builder::{Builder, Draft, NUMBERS_LEN, Position};
 use crate::mistake::Fault;
 use crate::order::{END, push_key};
-use crate::zone::{APEX, Flags, Node, RrsetEntry, Zone, hash_of};
+use crate::zone::{APEX, Flags, Node, Place, RrsetEntry, Zone, hash_of};
 use hashbrown::HashTable;
 use std::collections::HashSet;
 use wire::{Name, RecordType};
@@ -239,9 +239,10 @@ impl<'b> Assembly<'b> {
             serial: 0,
         };
         let mut table = HashTable::with_capacity(zone.nodes.len());
-        for node in 0..zone.nodes.len() as u32 {
-            let hash = |node: &u32| hash_of(zone.name_octets(*node));
-            table.insert_unique(hash(&node), node, hash);
+        let hash = |place: &Place| hash_of(zone.name_octets(place.node));
+        for (node, &Node { name_at, .. }) in (0..).zip(&zone.nodes) {
+            let place = Place { node, name_at };
+            table.insert_unique(hash(&place), place, hash);
         }
         zone.table = table;
         zone.serial = serial_of(&zone).unwrap_or_default();
