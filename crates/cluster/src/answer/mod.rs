@@ -49,8 +49,10 @@ impl Cluster {
         if question.rtype.is_transfer() {
             return Found::Refused;
         }
-        let body = &mut reply.body;
-        let mut asking = Asking { cluster: self, view, zone, name, rtype: question.rtype, body };
+        // Before anything is looked up: what is missing then, though all is known, does not exist.
+        let synced = self.is_synced();
+        let (rtype, body) = (question.rtype, &mut reply.body);
+        let mut asking = Asking { cluster: self, synced, view, zone, name, rtype, body };
         if let Some(address) = Address::from_reverse(name) {
             return asking.reverse(address);
         }
@@ -83,6 +85,8 @@ impl Cluster {
 /// A question while it is answered.
 struct Asking<'a> {
     cluster: &'a Cluster,
+    /// Whether all of the cluster is known.
+    synced: bool,
     view: &'a View,
     zone: &'a Zone,
     /// The name that was asked for, the owner of what answers.
@@ -94,7 +98,7 @@ struct Asking<'a> {
 impl Asking<'_> {
     /// What a name that cannot be found means.
     fn absent(&self) -> Found {
-        if self.cluster.is_synced() { Found::NoSuchName } else { Found::NotSynced }
+        if self.synced { Found::NoSuchName } else { Found::NotSynced }
     }
 
     /// Whether names of the namespace with this label are to be seen.

@@ -144,7 +144,7 @@ impl Asking<'_> {
         }
         match self.result(before) {
             // The other family may be in a slice that has not come yet.
-            Found::NoData if !self.cluster.is_synced() => Found::NotSynced,
+            Found::NoData if !self.synced => Found::NotSynced,
             found => found,
         }
     }
