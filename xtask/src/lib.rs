@@ -17,10 +17,11 @@ use std::path::PathBuf;
 
 /// Cargo's target folder, found from the program that is running in it.
 ///
-/// Every such folder has a tag at its root that tells backup programs to pass it over. `None` for a
-/// program that was copied elsewhere.
+/// It holds a folder for each profile, which a file of Cargo's own tells apart. `None` for a program
+/// that was copied elsewhere.
 pub fn target_directory() -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
     let mut folders = program.ancestors();
-    folders.find(|folder| folder.join("CACHEDIR.TAG").exists()).map(PathBuf::from)
+    let profile = folders.find(|folder| folder.join(".fingerprint").exists())?;
+    profile.parent().map(PathBuf::from)
 }
