@@ -8,7 +8,7 @@ use crate::model::table::Table;
 use crate::objects::{Kind, Kinds};
 use foldhash::quality::RandomState;
 use std::hash::{BuildHasher, Hash};
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
 /// The names and addresses of a cluster, as they are now.
 ///
@@ -24,7 +24,7 @@ pub struct Cluster {
     pub(crate) namespaces: Table<Label>,
     pub(crate) pods: Table<PackedPod>,
     serial: AtomicU32,
-    listed: AtomicU8,
+    listed: AtomicU16,
     awaited: Kinds,
 }
 
@@ -37,7 +37,7 @@ impl Cluster {
             namespaces: Table::new(),
             pods: Table::new(),
             serial: AtomicU32::new(0),
-            listed: AtomicU8::new(0),
+            listed: AtomicU16::new(0),
             awaited,
         }
     }

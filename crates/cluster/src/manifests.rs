@@ -182,8 +182,7 @@ fn kind_of(document: &Value) -> Option<Kind> {
     let version = document["apiVersion"].as_str()?;
     let kind = document["kind"].as_str()?;
     let kind = Kind::ALL.into_iter().find(|known| known.name() == kind)?;
-    let expected = if kind == Kind::EndpointSlice { "discovery.k8s.io/v1" } else { "v1" };
-    (version == expected).then_some(kind)
+    (version == kind.api_version()).then_some(kind)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A whole configuration out of the blocks of a Corefile.
 
 use crate::bind;
+use crate::capabilities::Capabilities;
 use crate::directive::{Config, Entry};
 use crate::env::{Env, Parts, Process, Site, Whole};
 use crate::kept::Kept;
@@ -318,7 +319,7 @@ impl Builder<'_> {
             servers,
         };
         let whole = Arc::new(OnceLock::new());
-        let mut describers = Vec::new();
+        let mut capabilities = Capabilities::default();
         let mut root = PathBuf::new();
         let mut links = Vec::new();
         for (entry, config) in draft.configs {
@@ -328,7 +329,7 @@ impl Builder<'_> {
                 root: &mut root,
                 previous: self.surroundings.previous,
                 parts: &mut self.parts,
-                describers: &mut describers,
+                capabilities: &mut capabilities,
                 whole: &whole,
             };
             match (entry.build)(config, &mut env) {
@@ -342,7 +343,7 @@ impl Builder<'_> {
             }
         }
         let plugins = links.iter().map(|link| link.name).collect();
-        let _ = whole.set(Whole { plugins, describers }); // nobody else sets it
+        let _ = whole.set(Whole { plugins, capabilities }); // nobody else sets it
         Arc::new(Chain::new(links))
     }
 }

@@ -1,5 +1,6 @@
 //! What a plugin is built with, and what it can ask for beside being asked.
 
+use crate::capabilities::Capabilities;
 use crate::kept::Kept;
 use crate::lines::Lines;
 use crate::metrics::Registry;
@@ -91,7 +92,7 @@ pub struct Env<'a> {
     pub(crate) root: &'a mut PathBuf,
     pub(crate) previous: &'a Kept,
     pub(crate) parts: &'a mut Parts,
-    pub(crate) describers: &'a mut Vec<Arc<dyn Describe>>,
+    pub(crate) capabilities: &'a mut Capabilities,
     pub(crate) whole: &'a Arc<OnceLock<Whole>>,
 }
 
@@ -99,8 +100,8 @@ pub struct Env<'a> {
 pub struct Whole {
     /// The plugins that questions pass, in this order.
     pub plugins: Vec<&'static str>,
-    /// Those of them that offer labels.
-    pub describers: Vec<Arc<dyn Describe>>,
+    /// What they offer each other.
+    pub capabilities: Capabilities,
 }
 
 /// What the plugins of a configuration have asked for while they were built.
@@ -231,9 +232,14 @@ impl Env<'_> {
         self.parts.readiness.clone()
     }
 
-    /// Lets `metadata` of this block ask `describer` for labels.
-    pub fn offer_labels(&mut self, describer: Arc<dyn Describe>) {
-        self.describers.push(describer);
+    /// Lets the other plugins of this block ask for what `plugin` can do, which the trait `C` says
+    /// (such as [`Describe`]).
+    pub fn offer<C: ?Sized + Send + Sync + 'static>(
+        &mut self,
+        plugin: &'static str,
+        provider: Arc<C>,
+    ) {
+        self.capabilities.offer(plugin, provider);
     }
 
     /// What this block is made of: known when all its plugins are built, and so before the first

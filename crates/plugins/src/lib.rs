@@ -17,6 +17,7 @@ mod authority;
 mod auto;
 mod bind;
 mod cache;
+pub mod capabilities;
 mod chaos;
 mod debug;
 mod dice;

@@ -1,13 +1,13 @@
-//! Objects out of documents: the shapes that serde reads, and what is kept of them.
+//! Objects out of documents: what the shapes of all kinds share. Each kind has its own in its file.
 
-use super::{
-    Endpoint, EndpointSlice, Event, Key, Kind, Namespace, Object, Pod, Port, Service, Target,
-};
-use jiff::Timestamp;
+use super::endpoint_slice::SliceShape;
+use super::namespace::NamespaceShape;
+use super::pod::PodShape;
+use super::service::ServiceShape;
+use super::{Event, Key, Kind, Object};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
-use std::net::IpAddr;
 
 /// One object as a source gave it.
 #[derive(Clone, PartialEq, Debug)]
@@ -92,14 +92,14 @@ fn check_names(key: &Key) -> Result<(), String> {
 }
 
 /// A document of one kind.
-trait Shape: DeserializeOwned {
+pub(super) trait Shape: DeserializeOwned {
     const KIND: Kind;
     fn metadata(&self) -> &Metadata;
     fn into_object(self) -> Option<Object>;
 }
 
 /// The API writes `null` for absent lists and objects now and then.
-fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+pub(super) fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     from: D,
 ) -> Result<T, D::Error> {
     Option::<T>::deserialize(from).map(Option::unwrap_or_default)
@@ -107,237 +107,37 @@ fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct Metadata {
-    name: String,
+pub(super) struct Metadata {
+    pub(super) name: String,
     #[serde(deserialize_with = "null_as_default")]
-    namespace: String,
+    pub(super) namespace: String,
     #[serde(deserialize_with = "null_as_default")]
-    resource_version: String,
+    pub(super) resource_version: String,
     #[serde(deserialize_with = "null_as_default")]
-    labels: Labels,
+    pub(super) labels: Labels,
     #[serde(deserialize_with = "null_as_default")]
-    annotations: Annotations,
-    deletion_timestamp: Option<String>,
+    pub(super) annotations: Annotations,
+    pub(super) deletion_timestamp: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Labels {
+pub(super) struct Labels {
     #[serde(rename = "kubernetes.io/service-name")]
-    service: Option<String>,
+    pub(super) service: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Annotations {
+pub(super) struct Annotations {
     #[serde(rename = "endpoints.kubernetes.io/last-change-trigger-time")]
-    triggered: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct NamespaceShape {
-    metadata: Metadata,
-}
-
-impl Shape for NamespaceShape {
-    const KIND: Kind = Kind::Namespace;
-
-    fn metadata(&self) -> &Metadata {
-        &self.metadata
-    }
-
-    fn into_object(self) -> Option<Object> {
-        Some(Object::Namespace(Namespace { name: self.metadata.name }))
-    }
-}
-
-#[derive(Deserialize)]
-struct ServiceShape {
-    metadata: Metadata,
-    #[serde(default, deserialize_with = "null_as_default")]
-    spec: ServiceSpec,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct ServiceSpec {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    #[serde(rename = "clusterIP")]
-    cluster_ip: Option<String>,
-    #[serde(rename = "clusterIPs", deserialize_with = "null_as_default")]
-    cluster_ips: Vec<String>,
-    #[serde(rename = "externalName")]
-    external_name: Option<String>,
-    #[serde(deserialize_with = "null_as_default")]
-    ports: Vec<PortShape>,
-}
-
-#[derive(Deserialize)]
-struct PortShape {
-    name: Option<String>,
-    protocol: Option<String>,
-    port: Option<u16>,
-}
-
-impl From<PortShape> for Port {
-    fn from(shape: PortShape) -> Self {
-        Self {
-            name: shape.name.unwrap_or_default(),
-            protocol: shape.protocol.unwrap_or_else(|| "TCP".to_owned()),
-            number: shape.port,
-        }
-    }
-}
-
-impl Shape for ServiceShape {
-    const KIND: Kind = Kind::Service;
-
-    fn metadata(&self) -> &Metadata {
-        &self.metadata
-    }
-
-    fn into_object(self) -> Option<Object> {
-        let target = self.spec.target();
-        Some(Object::Service(Service {
-            namespace: self.metadata.namespace,
-            name: self.metadata.name,
-            target,
-            ports: self.spec.ports.into_iter().map(Port::from).collect(),
-        }))
-    }
-}
-
-impl ServiceSpec {
-    fn target(&self) -> Target {
-        if self.kind.as_deref() == Some("ExternalName") {
-            return Target::Name(self.external_name.clone().unwrap_or_default());
-        }
-        let ips = match self.cluster_ips.as_slice() {
-            // Servers before dual stack know `clusterIP` alone.
-            [] => self.cluster_ip.as_slice(),
-            ips => ips,
-        };
-        if ips.first().is_some_and(|ip| ip == "None") {
-            return Target::Endpoints;
-        }
-        Target::ClusterIps(ips.iter().filter_map(|ip| ip.parse().ok()).collect())
-    }
-}
-
-#[derive(Deserialize)]
-struct SliceShape {
-    metadata: Metadata,
-    #[serde(default, deserialize_with = "null_as_default")]
-    endpoints: Vec<EndpointShape>,
-    #[serde(default, deserialize_with = "null_as_default")]
-    ports: Vec<PortShape>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct EndpointShape {
-    #[serde(default, deserialize_with = "null_as_default")]
-    addresses: Vec<String>,
-    #[serde(default, deserialize_with = "null_as_default")]
-    conditions: Conditions,
-    hostname: Option<String>,
-    target_ref: Option<TargetRef>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Conditions {
-    /// Absent means ready; `serving` and `terminating` are ignored, as by CoreDNS.
-    ready: Option<bool>,
-}
-
-#[derive(Deserialize)]
-struct TargetRef {
-    name: Option<String>,
-}
-
-impl EndpointShape {
-    fn into_endpoint(self) -> Option<Endpoint> {
-        if self.conditions.ready == Some(false) {
-            return None;
-        }
-        // Slices of type FQDN hold names here, which have no place in an answer.
-        let parsed = self.addresses.iter().filter_map(|text| text.parse::<IpAddr>().ok());
-        Some(Endpoint {
-            addresses: parsed.collect(),
-            hostname: self.hostname.filter(|name| !name.is_empty()),
-            pod: self.target_ref.and_then(|target| target.name).filter(|name| !name.is_empty()),
-        })
-    }
-}
-
-impl Shape for SliceShape {
-    const KIND: Kind = Kind::EndpointSlice;
-
-    fn metadata(&self) -> &Metadata {
-        &self.metadata
-    }
-
-    fn into_object(self) -> Option<Object> {
-        let triggered = self.metadata.annotations.triggered.as_deref();
-        Some(Object::EndpointSlice(EndpointSlice {
-            service: self.metadata.labels.service.filter(|name| is_one_label(name))?,
-            namespace: self.metadata.namespace,
-            name: self.metadata.name,
-            endpoints: self
-                .endpoints
-                .into_iter()
-                .filter_map(EndpointShape::into_endpoint)
-                .collect(),
-            ports: self.ports.into_iter().map(Port::from).collect(),
-            triggered: triggered.and_then(|text| text.parse::<Timestamp>().ok()),
-        }))
-    }
-}
-
-/// The length that the API allows for the values of labels is the one of labels in names.
-fn is_one_label(name: &str) -> bool {
-    (1..=wire::LABEL_MAX).contains(&name.len())
-}
-
-#[derive(Deserialize)]
-struct PodShape {
-    metadata: Metadata,
-    #[serde(default, deserialize_with = "null_as_default")]
-    status: PodStatus,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct PodStatus {
-    #[serde(rename = "podIP")]
-    pod_ip: Option<String>,
-    phase: Option<String>,
-}
-
-impl Shape for PodShape {
-    const KIND: Kind = Kind::Pod;
-
-    fn metadata(&self) -> &Metadata {
-        &self.metadata
-    }
-
-    fn into_object(self) -> Option<Object> {
-        let is_finished =
-            matches!(self.status.phase.as_deref(), Some("Succeeded" | "Failed" | "Unknown"));
-        if is_finished || self.metadata.deletion_timestamp.is_some() {
-            return None;
-        }
-        let address = self.status.pod_ip?.parse().ok()?;
-        let Metadata { namespace, name, .. } = self.metadata;
-        Some(Object::Pod(Pod { namespace, name, address }))
-    }
+    pub(super) triggered: Option<String>,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::objects::{Port, Target};
     use proptest::prelude::*;
 
     fn object(kind: Kind, json: &str) -> Option<Object> {

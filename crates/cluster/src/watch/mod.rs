@@ -75,7 +75,7 @@ impl Watch {
         let (announce, synced) = watch::channel(false);
         let shared = Arc::new(Shared::new(settings, client, announce, Box::new(programmed)));
         let mut tasks = JoinSet::new();
-        let watched = shared.settings.kinds();
+        let watched = shared.settings.kinds;
         for kind in Kind::ALL.into_iter().filter(|kind| watched.has(*kind)) {
             tasks.spawn_on(keep_watching(kind, shared.clone()), runtime);
         }

@@ -23,13 +23,10 @@ const ERROR_MAX: usize = 64 << 10;
 /// What is asked for, without how.
 fn path(settings: &Settings, kind: Kind) -> String {
     let selector = settings.selector(kind).to_string();
-    let mut path = match kind {
-        Kind::Namespace => "/api/v1/namespaces?",
-        Kind::Service => "/api/v1/services?",
-        Kind::EndpointSlice => "/apis/discovery.k8s.io/v1/endpointslices?",
-        Kind::Pod => "/api/v1/pods?",
-    }
-    .to_owned();
+    let version = kind.api_version();
+    // The group without a name is older than groups.
+    let root = if version.contains('/') { "apis" } else { "api" };
+    let mut path = format!("/{root}/{version}/{}?", kind.resource());
     if !selector.is_empty() {
         push_parameter(&mut path, "labelSelector", &selector);
     }

@@ -14,37 +14,22 @@ pub struct Settings {
     pub labels: Selector,
     /// `namespace_labels`: which namespaces are wanted.
     pub namespace_labels: Selector,
-    /// Whether EndpointSlices are watched: the opposite of `noendpoints`.
-    pub endpoints: bool,
-    /// Whether pods are watched: `pods verified`.
-    pub pods: bool,
+    /// What is watched.
+    pub kinds: Kinds,
     /// How long things may take.
     pub timing: Timing,
 }
 
 impl Settings {
-    /// CoreDNS's defaults.
+    /// CoreDNS's defaults: namespaces, services and EndpointSlices.
     pub fn new(server: Server) -> Self {
         Self {
             server,
             labels: Selector::default(),
             namespace_labels: Selector::default(),
-            endpoints: true,
-            pods: false,
+            kinds: [Kind::Namespace, Kind::Service, Kind::EndpointSlice].into_iter().collect(),
             timing: Timing::default(),
         }
-    }
-
-    /// The kinds to watch.
-    pub fn kinds(&self) -> Kinds {
-        let mut kinds = Kinds::none().with(Kind::Namespace).with(Kind::Service);
-        if self.endpoints {
-            kinds = kinds.with(Kind::EndpointSlice);
-        }
-        if self.pods {
-            kinds = kinds.with(Kind::Pod);
-        }
-        kinds
     }
 
     /// The selector of a kind. Endpoints carry the labels of their service.

@@ -1,14 +1,14 @@
 //! A cluster out of YAML, and answers as text.
 
 use cluster::manifests::{File, Manifests};
-use cluster::{Cluster, Event, Found, Kind, Kinds, Model, Options, View};
+use cluster::{Cluster, Event, Found, Kinds, Model, Options, View};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use wire::{Name, NameBuf, Question, RecordType, Reply, Section};
 
 /// Every kind.
 pub(crate) fn all_kinds() -> Kinds {
-    Kind::ALL.into_iter().fold(Kinds::none(), Kinds::with)
+    Kinds::all()
 }
 
 /// The events of a manifest; panics on any mistake.

@@ -3,7 +3,7 @@
 use crate::api::{Api, Seen, Step, Talk, list, namespace, refusal, service, until};
 use crate::common::{ask, options, view};
 use cluster::watch::{ConnectError, ErrorKind, Server, Settings, Timing, TlsFiles, Watch};
-use cluster::{Found, Kind};
+use cluster::{Found, Kind, Kinds};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use std::path::PathBuf;
 use std::sync::mpsc;
@@ -121,7 +121,7 @@ fn api_answers(api: &Api) -> u64 {
 async fn only_what_is_needed_is_asked_for() {
     let api = shop().await;
     let mut settings = settings(&api);
-    settings.endpoints = false;
+    settings.kinds = [Kind::Namespace, Kind::Service].into_iter().collect();
     settings.labels = "app in (a, b)".parse().unwrap();
     settings.namespace_labels = "!hidden".parse().unwrap();
     let watch = start(settings.clone());
@@ -131,7 +131,7 @@ async fn only_what_is_needed_is_asked_for() {
     assert!(api.seen("endpointslices").is_empty() && api.seen("pods").is_empty());
     drop(watch);
 
-    let watch = start(Settings { endpoints: true, pods: true, ..settings });
+    let watch = start(Settings { kinds: Kinds::all(), ..settings });
     watch.synced().await;
     let pods = api.request("pods", 0).await;
     let fields = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Unknown";

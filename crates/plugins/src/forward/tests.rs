@@ -67,7 +67,7 @@ impl Rutter {
             root: &mut PathBuf::new(),
             previous: &self.parts.kept,
             parts: &mut parts,
-            describers: &mut Vec::new(),
+            capabilities: &mut crate::capabilities::Capabilities::default(),
             whole: &Arc::default(),
         };
         let forward = Forward::build(config, &mut env)

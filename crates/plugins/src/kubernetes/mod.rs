@@ -10,12 +10,12 @@ mod labels;
 mod source;
 
 use crate::directive::{Built, Directive};
-use crate::env::Env;
+use crate::env::{Describe, Env};
 use crate::metrics::labels;
 use crate::zones::Zones;
 use chain::{Exchange, Failure, Plugin, Step};
 use cluster::watch::{Server, Settings};
-use cluster::{Found, Options, View};
+use cluster::{Found, Kind, Kinds, Options, Pods, View};
 use config::Config;
 use corefile::{Accepted, Block, Code, Mistake, Mistakes};
 use source::{Files, Source, Watched};
@@ -48,7 +48,7 @@ impl Directive for Kubernetes {
         env.before_serving(wait_for(source.clone(), config.startup_timeout));
         let fallthrough = config.fallthrough.as_deref().map(Zones::new);
         let plugin = Arc::new(Self { view, source, fallthrough });
-        env.offer_labels(plugin.clone());
+        env.offer::<dyn Describe>("kubernetes", plugin.clone());
         Ok(Some(Box::new(plugin)))
     }
 }
@@ -112,8 +112,7 @@ fn source(config: &Config, env: &mut Env<'_>) -> Arc<Source> {
     let mut settings = Settings::new(server);
     settings.labels = config.labels.clone();
     settings.namespace_labels = namespace_labels;
-    settings.endpoints = config.endpoints;
-    settings.pods = config.pods == cluster::Pods::Verified;
+    settings.kinds = kinds(config);
     let programming = env.process.metrics.histogram(
         "coredns_kubernetes_dns_programming_duration_seconds",
         "Time from a change of a headless service until it is answered.",
@@ -124,6 +123,18 @@ fn source(config: &Config, env: &mut Env<'_>) -> Arc<Source> {
     let source = env.keep(key, || Source::Watched(Watched::new(settings, programming, host)));
     env.process.metrics.collect(&source);
     source
+}
+
+/// What the directive needs to know of the cluster.
+fn kinds(config: &Config) -> Kinds {
+    let mut kinds = Kinds::none().with(Kind::Namespace).with(Kind::Service);
+    if config.endpoints {
+        kinds = kinds.with(Kind::EndpointSlice);
+    }
+    if config.pods == Pods::Verified {
+        kinds = kinds.with(Kind::Pod);
+    }
+    kinds
 }
 
 /// Where the API server is, and what metrics call it.

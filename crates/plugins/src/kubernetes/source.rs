@@ -120,7 +120,7 @@ impl Collect for Source {
             let code = code.to_string();
             family.value(&labels(&[("code", &code), ("host", host), ("method", "GET")]), count);
         }
-        for kind in Kind::ALL.into_iter().filter(|kind| watch.settings().kinds().has(*kind)) {
+        for kind in Kind::ALL.into_iter().filter(|kind| watch.settings().kinds.has(*kind)) {
             collect_resource(watch, kind, exposition);
         }
     }
@@ -181,8 +181,7 @@ impl Files {
         clock: Arc<dyn Clock>,
         mistakes: Arc<Gauge>,
     ) -> Self {
-        let awaited = Kinds::none().with(Kind::Namespace).with(Kind::Service);
-        let model = Model::new(awaited.with(Kind::EndpointSlice).with(Kind::Pod));
+        let model = Model::new(Kinds::all());
         Self {
             directory,
             cluster: model.cluster().clone(),

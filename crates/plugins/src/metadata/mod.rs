@@ -1,7 +1,7 @@
 //! `metadata`: lets plugins tell each other, and the log, more about a question.
 
 use crate::directive::{Built, Directive};
-use crate::env::{Env, Whole};
+use crate::env::{Describe, Env, Whole};
 use crate::zones::Zones;
 use chain::{Exchange, Plugin, Step};
 use corefile::{Accepted, Block, Mistakes, Property, Repeats, Syntax};
@@ -55,7 +55,8 @@ impl Plugin for Metadata {
     fn query(&self, x: &mut Exchange) -> Step {
         if self.zones.cover(x.question.name()) {
             let mut labels = Vec::new();
-            for describer in self.whole.get().iter().flat_map(|whole| &whole.describers) {
+            let whole = self.whole.get().into_iter();
+            for (_, describer) in whole.flat_map(|whole| whole.capabilities.of::<dyn Describe>()) {
                 describer.describe(x, &mut labels);
             }
             x.labels = Some(labels);

@@ -107,7 +107,7 @@ impl Directive for Canned {
 
     fn build(canned: Self, env: &mut Env<'_>) -> Built {
         if canned.label {
-            env.offer_labels(Arc::new(Label));
+            env.offer::<dyn Describe>("canned", Arc::new(Label));
         }
         Ok(Some(Box::new(canned)))
     }

@@ -86,7 +86,7 @@ impl World {
             root: &mut PathBuf::new(),
             previous: &self.kept,
             parts: &mut parts,
-            describers: &mut Vec::new(),
+            capabilities: &mut crate::capabilities::Capabilities::default(),
             whole: &Arc::default(),
         };
         let plugin = D::build(config, &mut env)?.unwrap();

@@ -1,0 +1,95 @@
+//! The kinds of objects, and sets of them.
+
+/// The kinds of objects that answers are made of.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Kind {
+    /// `v1` `Namespace`.
+    Namespace,
+    /// `v1` `Service`.
+    Service,
+    /// `discovery.k8s.io/v1` `EndpointSlice`.
+    EndpointSlice,
+    /// `v1` `Pod`; only for `pods verified`.
+    Pod,
+}
+
+impl Kind {
+    /// All, in the order in which it is useful to read them.
+    pub const ALL: [Self; 4] = [Self::Namespace, Self::Service, Self::EndpointSlice, Self::Pod];
+
+    /// The word of a manifest's `kind:`, and of log lines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Namespace => "Namespace",
+            Self::Service => "Service",
+            Self::EndpointSlice => "EndpointSlice",
+            Self::Pod => "Pod",
+        }
+    }
+
+    /// The group and version of the API that it belongs to, as a manifest's `apiVersion:` has it.
+    pub fn api_version(self) -> &'static str {
+        match self {
+            Self::Namespace | Self::Service | Self::Pod => "v1",
+            Self::EndpointSlice => "discovery.k8s.io/v1",
+        }
+    }
+
+    /// Its resource, as the path of a request has it.
+    pub fn resource(self) -> &'static str {
+        match self {
+            Self::Namespace => "namespaces",
+            Self::Service => "services",
+            Self::EndpointSlice => "endpointslices",
+            Self::Pod => "pods",
+        }
+    }
+}
+
+/// A set of [`Kind`]s.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+pub struct Kinds(u16);
+
+impl Kinds {
+    /// None.
+    pub const fn none() -> Self {
+        Self(0)
+    }
+
+    /// Every kind.
+    pub fn all() -> Self {
+        Kind::ALL.into_iter().collect()
+    }
+
+    /// These and `kind`.
+    #[must_use]
+    pub const fn with(self, kind: Kind) -> Self {
+        Self(self.0 | 1 << kind as u8)
+    }
+
+    /// Whether `kind` is among them.
+    pub const fn has(self, kind: Kind) -> bool {
+        self.0 >> kind as u8 & 1 != 0
+    }
+
+    /// Whether all of `kinds` are among them.
+    pub const fn has_all(self, kinds: Self) -> bool {
+        self.0 & kinds.0 == kinds.0
+    }
+
+    /// A number for an atomic.
+    pub(crate) const fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// What [`Kinds::bits`] gave.
+    pub(crate) const fn from_bits(bits: u16) -> Self {
+        Self(bits)
+    }
+}
+
+impl FromIterator<Kind> for Kinds {
+    fn from_iter<T: IntoIterator<Item = Kind>>(kinds: T) -> Self {
+        kinds.into_iter().fold(Self::none(), Self::with)
+    }
+}
