@@ -10,8 +10,8 @@
 #![expect(clippy::unwrap_used, reason = "an example may panic")]
 
 use cluster::{
-    Endpoint, EndpointSlice, Event, Kind, Kinds, Model, Namespace, Object, Options, Port, Service,
-    Target, View,
+    Endpoint, EndpointSlice, Event, Exposure, Kind, Kinds, Model, Namespace, Object, Options, Port,
+    Service, Target, View,
 };
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
@@ -96,7 +96,13 @@ fn address(base: u32, index: usize) -> IpAddr {
 fn service(index: usize) -> Object {
     let (namespace, name) = names(index);
     let target = Target::ClusterIps(vec![address(0x0a60_0000, index)]);
-    Object::Service(Service { namespace, name, target, ports: ports(80) })
+    Object::Service(Service {
+        namespace,
+        name,
+        target,
+        ports: ports(80),
+        exposure: Exposure::default(),
+    })
 }
 
 fn slice(index: usize, endpoints: usize, change: usize) -> Object {

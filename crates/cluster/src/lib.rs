@@ -34,8 +34,8 @@ pub use cluster::Cluster;
 pub use described::{Described, NoObject};
 pub use model::{Changes, Model};
 pub use objects::{
-    Document, Endpoint, EndpointSlice, Event, Key, Kind, Kinds, Namespace, Object, Odd, Pod, Port,
-    Service, Target,
+    Document, Endpoint, EndpointSlice, Event, Exposure, Ingress, Key, Kind, Kinds, Namespace,
+    Object, Odd, Pod, Port, Service, Target,
 };
 pub use selector::{BadSelector, Selector};
 pub use view::{BadOptions, Options, Pods, View};

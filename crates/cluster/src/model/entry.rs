@@ -209,7 +209,7 @@ fn external_name(text: &str) -> Option<NameBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::objects::Port;
+    use crate::objects::{Exposure, Port};
 
     fn service(target: Target) -> Vec<u8> {
         let port = |name: &str, number| Port { name: name.into(), protocol: "TCP".into(), number };
@@ -218,6 +218,7 @@ mod tests {
             name: "web".into(),
             target,
             ports: vec![port("http", Some(80)), port("", None)],
+            exposure: Exposure::default(),
         })
     }
 

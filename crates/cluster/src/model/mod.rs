@@ -392,7 +392,7 @@ impl Value for u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::objects::{Endpoint, Namespace, Pod, Port, Target};
+    use crate::objects::{Endpoint, Exposure, Namespace, Pod, Port, Target};
     use std::net::IpAddr;
 
     fn service(target: Target) -> Object {
@@ -402,6 +402,7 @@ mod tests {
             name: "db".into(),
             target,
             ports: vec![port],
+            exposure: Exposure::default(),
         })
     }
 

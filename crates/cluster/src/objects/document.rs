@@ -132,12 +132,25 @@ pub(super) struct Labels {
 pub(super) struct Annotations {
     #[serde(rename = "endpoints.kubernetes.io/last-change-trigger-time")]
     pub(super) triggered: Option<String>,
+    #[serde(rename = "coredns.io/hostname")]
+    hostname: Option<String>,
+    #[serde(rename = "external-dns.alpha.kubernetes.io/hostname")]
+    external_hostname: Option<String>,
+}
+
+impl Annotations {
+    /// The names that a service asks for, separated by commas. CoreDNS's own annotation wins.
+    pub(super) fn hostnames(&self) -> Vec<String> {
+        let text = self.hostname.as_deref().or(self.external_hostname.as_deref());
+        let names = text.unwrap_or_default().split(',').map(str::trim);
+        names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::objects::{Port, Target};
+    use crate::objects::{Ingress, Port, Target};
     use proptest::prelude::*;
 
     fn object(kind: Kind, json: &str) -> Option<Object> {
@@ -151,12 +164,17 @@ mod tests {
                          "managedFields": [{"x": {}}], "labels": {"a": "b"}, "annotations": null},
             "spec": {"clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1", "fd00::1", "odd"],
                      "ports": [{"name": "http", "port": 80, "targetPort": "web"}, {"port": 53, "protocol": "UDP"}]},
-            "status": {"loadBalancer": {}}}"#;
+            "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}, {"hostname": "lb.example.net"}]}}}"#;
         let document = Document::from_json(Kind::Service, json).unwrap();
         assert_eq!(document.resource_version, "17");
         let Some(Object::Service(service)) = document.object else { panic!("{document:?}") };
         let ips = vec!["10.0.0.1".parse().unwrap(), "fd00::1".parse().unwrap()];
         assert_eq!(service.target, Target::ClusterIps(ips));
+        let ingress = [
+            Ingress::Address("192.0.2.1".parse().unwrap()),
+            Ingress::Hostname("lb.example.net".to_owned()),
+        ];
+        assert_eq!(service.exposure.ingress, ingress);
         let ports: Vec<_> = service
             .ports
             .iter()

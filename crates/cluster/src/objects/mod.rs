@@ -18,7 +18,7 @@ pub use endpoint_slice::{Endpoint, EndpointSlice};
 pub use kind::{Kind, Kinds};
 pub use namespace::Namespace;
 pub use pod::Pod;
-pub use service::{Port, Service, Target};
+pub use service::{Exposure, Ingress, Port, Service, Target};
 
 use serde::{Deserialize, Serialize};
 

@@ -16,6 +16,31 @@ pub struct Service {
     pub target: Target,
     /// `spec.ports`.
     pub ports: Vec<Port>,
+    /// Where it is reached from outside of the cluster.
+    pub exposure: Exposure,
+}
+
+/// Where a service is reached from outside of the cluster, and by which names.
+#[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
+pub struct Exposure {
+    /// Whether `spec.type` is LoadBalancer.
+    pub is_load_balancer: bool,
+    /// `spec.externalIPs`
+    pub external_ips: Vec<IpAddr>,
+    /// `status.loadBalancer.ingress`
+    pub ingress: Vec<Ingress>,
+    /// The names of the annotation `coredns.io/hostname`, or else of
+    /// `external-dns.alpha.kubernetes.io/hostname`.
+    pub hostnames: Vec<String>,
+}
+
+/// A way in that a load balancer or an ingress controller offers.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Ingress {
+    /// `ip`
+    Address(IpAddr),
+    /// `hostname`
+    Hostname(String),
 }
 
 /// What the name of a service leads to.
@@ -46,6 +71,43 @@ pub(super) struct ServiceShape {
     metadata: Metadata,
     #[serde(default, deserialize_with = "null_as_default")]
     spec: ServiceSpec,
+    #[serde(default, deserialize_with = "null_as_default")]
+    status: Status,
+}
+
+/// The `status` of services and ingresses.
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Status {
+    #[serde(deserialize_with = "null_as_default")]
+    load_balancer: LoadBalancer,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct LoadBalancer {
+    #[serde(deserialize_with = "null_as_default")]
+    ingress: Vec<IngressShape>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct IngressShape {
+    ip: Option<String>,
+    hostname: Option<String>,
+}
+
+impl Status {
+    /// The ways in; one that has an address and a name is two.
+    pub(super) fn ingress(self) -> Vec<Ingress> {
+        let ways =
+            self.load_balancer.ingress.into_iter().flat_map(|IngressShape { ip, hostname }| {
+                let address = ip.and_then(|text| text.parse().ok()).map(Ingress::Address);
+                let hostname = hostname.filter(|name| !name.is_empty()).map(Ingress::Hostname);
+                [address, hostname]
+            });
+        ways.flatten().collect()
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -59,6 +121,8 @@ struct ServiceSpec {
     cluster_ips: Vec<String>,
     #[serde(rename = "externalName")]
     external_name: Option<String>,
+    #[serde(rename = "externalIPs", deserialize_with = "null_as_default")]
+    external_ips: Vec<String>,
     #[serde(deserialize_with = "null_as_default")]
     ports: Vec<PortShape>,
 }
@@ -89,11 +153,19 @@ impl Shape for ServiceShape {
 
     fn into_object(self) -> Option<Object> {
         let target = self.spec.target();
+        let addresses = self.spec.external_ips.iter().filter_map(|text| text.parse().ok());
+        let exposure = Exposure {
+            is_load_balancer: self.spec.kind.as_deref() == Some("LoadBalancer"),
+            external_ips: addresses.collect(),
+            ingress: self.status.ingress(),
+            hostnames: self.metadata.annotations.hostnames(),
+        };
         Some(Object::Service(Service {
             namespace: self.metadata.namespace,
             name: self.metadata.name,
             target,
             ports: self.spec.ports.into_iter().map(Port::from).collect(),
+            exposure,
         }))
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::common::{all_kinds, ask, options, view};
 use cluster::{
-    Cluster, Endpoint, EndpointSlice, Event, Found, Key, Kind, Model, Namespace, Object, Options,
-    Pod, Pods, Port, Service, Target, View,
+    Cluster, Endpoint, EndpointSlice, Event, Exposure, Found, Key, Kind, Model, Namespace, Object,
+    Options, Pod, Pods, Port, Service, Target, View,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -52,7 +52,7 @@ fn any_service() -> impl Strategy<Value = Object> {
     ];
     let ports = prop::collection::vec(any_port(), 0..3);
     ("[ab]", "[xy]", target, ports).prop_map(|(namespace, name, target, ports)| {
-        Object::Service(Service { namespace, name, target, ports })
+        Object::Service(Service { namespace, name, target, ports, exposure: Exposure::default() })
     })
 }
 
