@@ -29,9 +29,11 @@ const ETCD: &str = "etcd";
 const API_SERVER: &str = "kube-apiserver";
 const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 
-/// The controllers that matter to DNS; the others would only take time and memory.
+/// The controllers that matter to DNS and to the deployment of its server; the others would only take
+/// time and memory.
 const CONTROLLERS: &str = "endpointslice-controller,endpointslice-mirroring-controller,\
-     endpoints-controller,namespace-controller,serviceaccount-controller";
+     endpoints-controller,namespace-controller,serviceaccount-controller,\
+     deployment-controller,replicaset-controller";
 
 /// Cluster addresses of Services.
 const SERVICE_RANGES: &str = "10.96.0.0/12,fd00:10:96::/112";

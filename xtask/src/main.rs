@@ -5,6 +5,7 @@
 mod compare;
 mod deny;
 mod fuzz;
+mod image;
 mod instructions;
 
 use std::path::{Path, PathBuf};
@@ -52,6 +53,12 @@ const TASKS: &[Task] = &[
         words: "[TARGET...] [--seconds N]",
         about: "feed the parsers, each for N seconds (60), with octets that find new ways through",
         run: fuzz::fuzz,
+    },
+    Task {
+        name: "image",
+        words: "[DIR]",
+        about: "build the static program and lay out the files of the image in DIR (target/image)",
+        run: image::image,
     },
     Task {
         name: "instructions",

@@ -15,12 +15,14 @@ mod commands;
 mod engine;
 mod figures;
 mod log;
+mod privileges;
 mod reload;
 mod settings;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    privileges::take_low_ports();
     let mut words = std::env::args().skip(1).peekable();
     match words.peek().map(String::as_str) {
         Some("check") => commands::check::run(words.skip(1)),
