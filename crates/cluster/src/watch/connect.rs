@@ -133,13 +133,16 @@ fn from_endpoint(url: &str, tls: Option<&TlsFiles>) -> Result<Config, ConnectErr
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return Err(bad("it begins with neither `http://` nor `https://`".to_owned()));
     }
+    let is_plain = uri.scheme_str() == Some("http");
     let mut config = Config::new(uri);
+    if is_plain || tls.is_some() {
+        // Without any `kube` would look for those of the system, which an image need not have.
+        config.root_cert = Some(Vec::new());
+    }
     if let Some(TlsFiles { certificate, key, ca }) = tls {
         config.auth_info.client_certificate = Some(certificate.to_string_lossy().into_owned());
         config.auth_info.client_key = Some(key.to_string_lossy().into_owned());
         config.root_cert_file = Some(ca.clone());
-        // Without any `kube` would look for those of the system, which an image need not have.
-        config.root_cert = Some(Vec::new());
     }
     Ok(config)
 }
