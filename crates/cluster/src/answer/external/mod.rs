@@ -296,3 +296,52 @@ impl Asking<'_> {
         if exists { self.result(before) } else { self.absent() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What a name in front of a zone is read as.
+    fn read(text: &str) -> String {
+        let name: NameBuf = text.parse().unwrap();
+        let octets = name.octets();
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).replace(['\x01', '\x02'], ".");
+        match Labels::read(&octets[..octets.len() - 1]) {
+            Labels::Namespace(namespace) => text(namespace),
+            Labels::Service(key, Wanted::All) => text(key),
+            Labels::Service(key, Wanted::Endpoint { label, .. }) => {
+                format!("{} in {}", text(label), text(key))
+            }
+            Labels::Service(key, Wanted::Port { port, protocol }) => {
+                format!("{}/{} of {}", text(port), text(protocol), text(key))
+            }
+            Labels::TooMany => "too many".to_owned(),
+        }
+    }
+
+    #[test]
+    fn names_in_front_of_a_zone() {
+        assert_eq!(read("ns"), "ns");
+        assert_eq!(read("s.ns"), ".s.ns");
+        assert_eq!(read("e.s.ns"), "e in .s.ns");
+        assert_eq!(read("_p._t.s.ns"), "p/t of .s.ns");
+        assert_eq!(read("p.t.s.ns"), "p/t of .s.ns");
+        assert_eq!(read("a._p._t.s.ns"), "too many");
+    }
+
+    proptest! {
+        #[test]
+        fn any_labels_are_read_without_a_panic(labels in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..8), 1..12)) {
+            let above: Vec<u8> = labels
+                .iter()
+                .flat_map(|label| [&[label.len() as u8][..], label].concat())
+                .collect();
+            match Labels::read(&above) {
+                Labels::TooMany => prop_assert!(labels.len() > Labels::MAX),
+                Labels::Namespace(namespace) => prop_assert_eq!(&[namespace], &labels[..]),
+                Labels::Service(key, _) => prop_assert!(above.ends_with(key) && labels.len() > 1),
+            }
+        }
+    }
+}
