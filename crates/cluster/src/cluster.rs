@@ -63,7 +63,7 @@ impl Cluster {
     }
 
     /// The same for the ways in which services are reached from outside of the cluster.
-    pub fn external_serial(&self) -> u32 {
+    pub(crate) fn external_serial(&self) -> u32 {
         self.external_serial.load(Ordering::Relaxed)
     }
 

@@ -5,6 +5,7 @@ use crate::address::Address;
 use crate::model::entry::{Entry, PackedService, ServiceKind, namespace_of};
 use crate::model::packed::PackedPort;
 use crate::model::slice::{PackedEndpoint, PackedSlice};
+use crate::path::without_underscore;
 use wire::{Class, Name, NameBuf, RecordType, Section};
 
 /// Which part of a service was asked for.
@@ -34,11 +35,12 @@ impl<'a> Wanted<'a> {
         }
     }
 
+    /// A port by the two labels of its name. As in CoreDNS underscores need not be there.
     pub(super) fn port(port: &'a [u8], protocol: &'a [u8]) -> Self {
-        let [port, protocol] = [port, protocol].map(|it| it.strip_prefix(b"_").unwrap_or(it));
-        Self::Port { port, protocol }
+        Self::Port { port: without_underscore(port), protocol: without_underscore(protocol) }
     }
 
+    /// Whether the label can be one of an endpoint: those have no underscores.
     pub(super) fn is_endpoint(&self) -> bool {
         matches!(self, Self::Endpoint { label, .. } if !label.starts_with(b"_"))
     }

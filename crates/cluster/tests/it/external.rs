@@ -103,7 +103,7 @@ fn check(cluster: &Cluster, view: &ExternalView, table: &str) {
 /// All that a transfer would give, as lines.
 fn visited(cluster: &Cluster, view: &ExternalView) -> Vec<String> {
     let mut lines = Vec::new();
-    for zone in names(&ZONES) {
+    for zone in names(&[&ZONES[..], &["sub.shop.example.org", "203.in-addr.arpa"]].concat()) {
         cluster.visit_external(view, zone.as_name(), &mut |record| {
             let mut reply = Reply::default();
             let (rtype, rdata) = (record.rtype, record.rdata);
@@ -127,6 +127,8 @@ pub(crate) fn everything(cluster: &Cluster, inside: &View) -> Vec<String> {
             let (owner, rtype) = (words.next().unwrap(), words.nth(1).unwrap());
             let (found, answer) = ask(cluster, &view, &format!("{owner} {rtype}"));
             assert!(found == Found::Answer && answer.contains(line), "{line}: {answer:?}");
+            let at_name = visited.iter().filter(|it| it.starts_with(&format!("{owner} ")));
+            assert!(rtype != "CNAME" || at_name.count() == 1, "{line}");
         }
         all.extend(visited);
         for namespace in ["a", "b"] {
@@ -302,6 +304,62 @@ fn what_is_hidden_inside_is_hidden_outside() {
         assert_eq!(ask(&cluster, &view, question).0, Found::NoSuchName, "{question}");
     }
     assert!(visited(&cluster, &view).iter().all(|line| line.contains(" NS ")));
+}
+
+#[test]
+fn a_transfer_has_what_the_zone_answers() {
+    let shop = SHOP.to_owned()
+        + "
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: dns}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: ns1, namespace: dns}
+spec: {externalIPs: [203.0.113.99], ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: sub, namespace: shop}
+spec: {externalIPs: [203.0.113.98], ports: [{port: 80}]}
+";
+    let cluster = cluster(&shop);
+    let view = view(options());
+    let of = |zones: &[&str], headless| {
+        let options = ExternalOptions { headless, ..ExternalOptions::new(names(zones)) };
+        visited(&cluster, &ExternalView::new(&options, &view).unwrap())
+    };
+    let records = of(&["example.org", "sub.shop.example.org"], false);
+    for absent in
+        ["ns1.dns.example.org. 5 A", "ns1.dns.example.org. 5 SRV", "sub.shop.example.org. 5 A"]
+    {
+        assert!(!records.iter().any(|line| line.starts_with(absent)), "{absent}: {records:?}");
+    }
+    for present in [
+        "example.org. 5 NS ns1.dns.example.org.",
+        "alias.shop.example.org. 5 CNAME lb.example.net.",
+        "_https._tcp.alias.shop.example.org. 5 SRV 0 100 443 lb.example.net.",
+        "web.shop.example.org. 5 AAAA 2001:db8::8",
+        "web.shop.example.org. 5 SRV 0 16 80 web.shop.example.org.",
+        "_http._tcp.web.shop.example.org. 5 SRV 0 33 80 web.shop.example.org.",
+    ] {
+        assert!(records.iter().any(|line| line == present), "{present}: {records:?}");
+    }
+    assert!(!records.iter().any(|line| line.contains("db.shop")));
+    let records = of(&["example.org"], true);
+    for present in [
+        "db.shop.example.org. 5 A 172.20.2.2",
+        "db-0.db.shop.example.org. 5 A 172.20.2.1",
+        "_pg._tcp.db.shop.example.org. 5 SRV 0 50 5432 db-0.db.shop.example.org.",
+        "sub.shop.example.org. 5 A 203.0.113.98",
+    ] {
+        assert!(records.iter().any(|line| line == present), "{present}: {records:?}");
+    }
+    let records = of(&["example.org", "203.in-addr.arpa"], false);
+    let present = "8.113.0.203.in-addr.arpa. 5 PTR web.shop.example.org.";
+    assert!(records.iter().any(|line| line == present), "{records:?}");
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn push_soa(
     });
 }
 
-/// The labels in front of a zone. As in CoreDNS underscores need not be written.
+/// The labels in front of a zone.
 enum Labels<'a> {
     Namespace(&'a [u8]),
     /// With the key of the service.

@@ -65,9 +65,4 @@ impl ExternalView {
             headless: options.headless,
         })
     }
-
-    /// The zone that a name lies in, if it lies in one of this view's.
-    pub fn zone_of<'a>(&'a self, name: Name<'a>) -> Option<Name<'a>> {
-        self.services.zone_of(name)
-    }
 }

@@ -26,9 +26,9 @@ impl Cluster {
     /// Shows `each` all records of a zone of the view, but its SOA: what the zone answers, asked
     /// for one by one. Nothing for what is no zone of the view.
     ///
-    /// Services may change meanwhile; each is shown as it was at one moment. Names that lead to a
-    /// load balancer have their CNAME alone. Names that mean a service without being its own, see
-    /// `exposed`, are left out.
+    /// Services may change meanwhile; each is shown as it was at one moment. Left out are labels below
+    /// a service that are answered like the service itself, which have no end, and what stands beside
+    /// a CNAME.
     pub fn visit_external(
         &self,
         view: &ExternalView,
@@ -48,8 +48,8 @@ impl Cluster {
     }
 }
 
-/// The types that services and endpoints have; a service that has a CNAME has no address.
-const TYPES: &[RecordType] = &[RecordType::CNAME, RecordType::A, RecordType::AAAA, RecordType::SRV];
+/// The types that services and endpoints with addresses have.
+const TYPES: &[RecordType] = &[RecordType::A, RecordType::AAAA, RecordType::SRV];
 
 struct Visit<'a> {
     cluster: &'a Cluster,
@@ -74,11 +74,13 @@ impl Visit<'_> {
         if !self.shows(service.namespace()) {
             return;
         }
-        let Ok(name) = NameBuf::join(service.key(), self.zone.apex()) else { return };
-        self.show(name.as_name(), TYPES, |asking| asking.exposed(service, &Wanted::All));
+        self.reverse(service);
+        let Some(name) = self.service_name(service.key()) else { return };
+        // Who takes a zone over refuses one that has anything beside a CNAME.
+        let types = if service.hostname().is_some() { &[RecordType::CNAME] } else { TYPES };
+        self.show(name.as_name(), types, |asking| asking.exposed(service, &Wanted::All));
         let ports = service.ports().map(|port| (port.name.to_vec(), port.protocol.to_vec()));
         self.ports(&name, ports.collect(), |asking, wanted| asking.exposed(service, wanted));
-        self.reverse(service);
     }
 
     /// The PTR records that lead to a service; those of others at its addresses are theirs.
@@ -108,7 +110,7 @@ impl Visit<'_> {
         if !is_headless || is_exposed || !self.shows(entry.namespace()) {
             return;
         }
-        let Ok(name) = NameBuf::join(entry.key(), self.zone.apex()) else { return };
+        let Some(name) = self.service_name(entry.key()) else { return };
         self.show(name.as_name(), TYPES, |asking| asking.endpoints(entry, &Wanted::All));
         let ports = entry.slices().iter().flat_map(|slice| slice.ports());
         let ports = ports.map(|port| (port.name.to_vec(), port.protocol.to_vec())).collect();
@@ -127,6 +129,15 @@ impl Visit<'_> {
 
     fn shows(&self, namespace: &[u8]) -> bool {
         self.view.services.shows(namespace) && self.cluster.has_namespace(namespace)
+    }
+
+    /// The name of a service in this zone, unless another zone of the view or the name server's part
+    /// of it hides it.
+    fn service_name(&self, key: &[u8]) -> Option<NameBuf> {
+        let name = NameBuf::join(key, self.zone.apex()).ok()?;
+        let is_hidden = |apex: &NameBuf| name.as_name().is_at_or_below(apex.as_name());
+        let is_here = self.view.services.zone_of(name.as_name()) == Some(self.zone.apex());
+        (is_here && !self.view.below.iter().any(is_hidden)).then_some(name)
     }
 
     /// The names of ports, given as name and protocol; those without a name have none.
