@@ -145,6 +145,12 @@ impl From<IpAddr> for Address {
     }
 }
 
+impl From<Address> for IpAddr {
+    fn from(address: Address) -> Self {
+        Ipv6Addr::from(address.0).to_canonical()
+    }
+}
+
 /// The label of an address, in place: at most 39 characters and a final `0`.
 #[derive(Clone, Copy)]
 pub(crate) struct AddressLabel {

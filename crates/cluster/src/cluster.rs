@@ -3,6 +3,7 @@
 use crate::address::Address;
 use crate::model::Label;
 use crate::model::entry::Entry;
+use crate::model::external::PackedExternal;
 use crate::model::pod::PackedPod;
 use crate::model::table::Table;
 use crate::objects::{Kind, Kinds};
@@ -21,9 +22,14 @@ pub struct Cluster {
     pub(crate) entries: Table<Entry>,
     /// The places of the entries that an address leads back to.
     pub(crate) addresses: Table<u64>,
+    /// Services that are reached from outside.
+    pub(crate) external: Table<PackedExternal>,
+    /// The places of those that an address from outside leads back to.
+    pub(crate) external_addresses: Table<u64>,
     pub(crate) namespaces: Table<Label>,
     pub(crate) pods: Table<PackedPod>,
     serial: AtomicU32,
+    external_serial: AtomicU32,
     listed: AtomicU16,
     awaited: Kinds,
 }
@@ -34,9 +40,12 @@ impl Cluster {
             hasher: RandomState::default(),
             entries: Table::new(),
             addresses: Table::new(),
+            external: Table::new(),
+            external_addresses: Table::new(),
             namespaces: Table::new(),
             pods: Table::new(),
             serial: AtomicU32::new(0),
+            external_serial: AtomicU32::new(0),
             listed: AtomicU16::new(0),
             awaited,
         }
@@ -53,6 +62,11 @@ impl Cluster {
         self.serial.load(Ordering::Relaxed)
     }
 
+    /// The same for the ways in which services are reached from outside of the cluster.
+    pub(crate) fn external_serial(&self) -> u32 {
+        self.external_serial.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn set_listed(&self, kind: Kind) {
         // Release: who sees this bit sees the objects that were listed.
         self.listed.fetch_or(Kinds::none().with(kind).bits(), Ordering::Release);
@@ -61,6 +75,11 @@ impl Cluster {
     /// A clock that is set back does not take the serial with it.
     pub(crate) fn move_serial(&self, now: u32) {
         self.serial.fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// The same for the serial of what is seen outside.
+    pub(crate) fn move_external_serial(&self, now: u32) {
+        self.external_serial.fetch_max(now, Ordering::Relaxed);
     }
 
     /// The hash of a key in these tables.
@@ -80,6 +99,24 @@ impl Cluster {
     pub(crate) fn each_holder(&self, address: Address, mut look: impl FnMut(&Entry)) {
         self.addresses.each(self.place(address), |&place| {
             self.entries.each(place, |entry| look(entry));
+        });
+    }
+
+    /// What `look` makes of the service with this key, if it is reached from outside.
+    #[inline]
+    pub(crate) fn external<R>(
+        &self,
+        key: &[u8],
+        mut look: impl FnMut(&PackedExternal) -> R,
+    ) -> Option<R> {
+        let look = |it: &PackedExternal| (it.key() == key).then(|| look(it));
+        self.external.find(self.place(key), look)
+    }
+
+    /// Shows `look` every service that may be reached at this address from outside.
+    pub(crate) fn each_external(&self, address: Address, mut look: impl FnMut(&PackedExternal)) {
+        self.external_addresses.each(self.place(address), |&place| {
+            self.external.each(place, |service| look(service));
         });
     }
 

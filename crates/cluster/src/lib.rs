@@ -30,6 +30,7 @@ mod view;
 pub mod watch;
 
 pub use answer::Found;
+pub use answer::external::{ExternalOptions, ExternalView, VisitedRecord};
 pub use cluster::Cluster;
 pub use described::{Described, NoObject};
 pub use model::{Changes, Model};

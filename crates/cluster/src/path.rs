@@ -79,7 +79,7 @@ impl<'a> Path<'a> {
     }
 }
 
-fn without_underscore(label: &[u8]) -> &[u8] {
+pub(crate) fn without_underscore(label: &[u8]) -> &[u8] {
     label.strip_prefix(b"_").unwrap_or(label)
 }
 

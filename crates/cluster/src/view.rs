@@ -140,6 +140,28 @@ impl View {
         })
     }
 
+    /// The same view in other zones, where services lie right below the apex.
+    pub(crate) fn outside(&self, apexes: &[NameBuf], ttl: u32) -> Result<Self, BadOptions> {
+        let zone = |apex: &NameBuf| {
+            let apex = apex.as_name().to_lower();
+            let fits = apex.octets().len() <= Self::ZONE_MAX;
+            fits.then_some(Zone { apex, services: apex })
+                .ok_or_else(|| BadOptions::LongZone(apex.to_string()))
+        };
+        let mut zones = apexes.iter().map(zone).collect::<Result<Vec<_>, _>>()?;
+        zones.sort_by_key(|zone| std::cmp::Reverse(zone.apex.octets().len()));
+        let forward = apexes.iter().find(|apex| !is_reverse(apex.as_name()));
+        let primary = forward.or(apexes.first()).ok_or(BadOptions::NoForwardZone)?;
+        Ok(Self {
+            primary: zones.iter().position(|zone| zone.apex == *primary).unwrap_or(0),
+            zones: zones.into(),
+            namespaces: self.namespaces.clone(),
+            own_addresses: self.own_addresses.clone(),
+            ttl,
+            ..*self
+        })
+    }
+
     /// The zone that a name lies in, if it lies in one of this view's.
     pub fn zone_of(&self, name: Name<'_>) -> Option<Name<'_>> {
         self.find_zone(name).map(|(zone, _)| zone.apex())

@@ -26,6 +26,7 @@ pub const ORDER: &[Entry] = &[
     entry::<crate::cache::Cache>(),
     entry::<crate::minimal::Minimal>(),
     entry::<crate::hosts::Hosts>(),
+    entry::<crate::k8s_external::External>(),
     entry::<crate::kubernetes::Kubernetes>(),
     entry::<crate::file::File>(),
     entry::<crate::auto::Auto>(),

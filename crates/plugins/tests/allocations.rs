@@ -71,6 +71,16 @@ fn answers_and_denials_from_memory() {
         ("billing.default.svc.cluster.local", T::AAAA, (FOUND, 0)),
         ("www.example.com.default.svc.cluster.local", T::A, (NO_NAME, 0)),
         ("17.1.244.10.in-addr.arpa", T::PTR, (FOUND, 1)),
+        // k8s_external
+        ("web.shop.example.net", T::A, (FOUND, 2)),
+        ("web.shop.example.net", T::AAAA, (FOUND, 0)),
+        ("_https._tcp.web.shop.example.net", T::SRV, (FOUND, 1)),
+        ("nosuch.shop.example.net", T::A, (NO_NAME, 0)),
+        ("_pg._tcp.db.shop.example.net", T::SRV, (FOUND, 2)),
+        ("example.net", T::NS, (FOUND, 1)),
+        ("8.113.0.203.in-addr.arpa", T::PTR, (FOUND, 1)),
+        // k8s_external, then hosts
+        ("alias.shop.example.net", T::A, (FOUND, 2)),
         // file
         ("www.example.org", T::A, (FOUND, 2)),
         ("docs.example.org", T::A, (FOUND, 3)),

@@ -7,6 +7,7 @@
 //! case, the caller decides.
 
 mod apex;
+pub(crate) mod external;
 mod pod;
 mod reverse;
 mod service;

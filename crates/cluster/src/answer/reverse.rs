@@ -57,7 +57,7 @@ impl Asking<'_> {
         exists
     }
 
-    fn push_ptr(&mut self, target: &NameBuf) {
+    pub(super) fn push_ptr(&mut self, target: &NameBuf) {
         if self.rtype == RecordType::PTR {
             self.push(RecordType::PTR, target.octets());
         }

@@ -5,6 +5,7 @@ use crate::address::Address;
 use crate::model::entry::{Entry, PackedService, ServiceKind, namespace_of};
 use crate::model::packed::PackedPort;
 use crate::model::slice::{PackedEndpoint, PackedSlice};
+use crate::path::without_underscore;
 use wire::{Class, Name, NameBuf, RecordType, Section};
 
 /// Which part of a service was asked for.
@@ -24,7 +25,7 @@ impl<'a> Wanted<'a> {
         Self::Endpoint { label, address: Address::from_label(label).filter(is_made_of) }
     }
 
-    fn takes_port(&self, it: &PackedPort<'_>) -> bool {
+    pub(super) fn takes_port(&self, it: &PackedPort<'_>) -> bool {
         match self {
             // A port without a name has no name of its own below the service.
             Self::Port { port, protocol } => {
@@ -32,6 +33,16 @@ impl<'a> Wanted<'a> {
             }
             _ => true,
         }
+    }
+
+    /// A port by the two labels of its name. As in CoreDNS underscores need not be there.
+    pub(super) fn port(port: &'a [u8], protocol: &'a [u8]) -> Self {
+        Self::Port { port: without_underscore(port), protocol: without_underscore(protocol) }
+    }
+
+    /// Whether the label can be one of an endpoint: those have no underscores.
+    pub(super) fn is_endpoint(&self) -> bool {
+        matches!(self, Self::Endpoint { label, .. } if !label.starts_with(b"_"))
     }
 
     fn takes_slice(&self, slice: &PackedSlice) -> bool {
@@ -130,7 +141,7 @@ impl Asking<'_> {
     /// The endpoints of a headless service, or the named ones of any service.
     ///
     /// The specification wants a headless service without endpoints to be denied.
-    fn endpoints(&mut self, entry: &Entry, wanted: &Wanted<'_>) -> Found {
+    pub(super) fn endpoints(&mut self, entry: &Entry, wanted: &Wanted<'_>) -> Found {
         if !self.view.endpoints
             || chosen(entry, wanted, self.view.endpoint_pod_names).next().is_none()
         {
@@ -209,7 +220,7 @@ impl Asking<'_> {
     }
 
     /// Appends an SRV record with CoreDNS's priority, unless the port has no number.
-    fn push_srv(&mut self, weight: u16, port: u16, target: Name<'_>) {
+    pub(super) fn push_srv(&mut self, weight: u16, port: u16, target: Name<'_>) {
         if port == 0 {
             return;
         }
@@ -236,6 +247,6 @@ fn chosen<'a>(
 
 /// CoreDNS shares 100 out among the pairs of address and port, before it drops repeated records;
 /// the specification leaves weights open.
-fn weight(pairs: usize) -> u16 {
+pub(super) fn weight(pairs: usize) -> u16 {
     (100 / pairs.max(1)).max(1) as u16
 }

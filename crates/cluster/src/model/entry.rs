@@ -137,7 +137,7 @@ pub(crate) fn pack_service(service: &Service) -> Vec<u8> {
     let addresses: &[IpAddr] = match &service.target {
         Target::Name(name) => {
             out.push(ServiceKind::External as u8);
-            out.extend_from_slice(external_name(name).as_ref().map_or(&[], NameBuf::octets));
+            out.extend_from_slice(entry_name(name).as_ref().map_or(&[], NameBuf::octets));
             return out;
         }
         Target::Endpoints => &[],
@@ -197,9 +197,11 @@ impl<'a> PackedService<'a> {
     }
 }
 
+/// A name that a service leads to.
+///
 /// CoreDNS gives no record for an `externalName` that is an address; one that is no name cannot
 /// have any.
-fn external_name(text: &str) -> Option<NameBuf> {
+pub(super) fn entry_name(text: &str) -> Option<NameBuf> {
     if text.parse::<IpAddr>().is_ok() {
         return None;
     }

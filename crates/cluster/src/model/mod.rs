@@ -10,6 +10,7 @@
 //! and [`table`] for how it is published.
 
 pub(crate) mod entry;
+pub(crate) mod external;
 mod holdings;
 pub(crate) mod packed;
 pub(crate) mod pod;
@@ -20,6 +21,7 @@ use crate::address::Address;
 use crate::cluster::Cluster;
 use crate::objects::{EndpointSlice, Event, Key, Kind, Kinds, Object, Service};
 use entry::{Entry, PackedService, ServiceKind, pack_service};
+use external::PackedExternal;
 use holdings::{Holdings, Keyed};
 use jiff::Timestamp;
 use pod::PackedPod;
@@ -31,6 +33,7 @@ use table::{Edit, Value};
 pub struct Model {
     cluster: Arc<Cluster>,
     entries: Holdings<Entry>,
+    external: Holdings<PackedExternal>,
     slices: Holdings<PackedSlice>,
     namespaces: Holdings<Label>,
     pods: Holdings<PackedPod>,
@@ -41,6 +44,7 @@ pub struct Model {
 #[derive(Default)]
 struct Pending {
     entries: Vec<Box<[u8]>>,
+    external: Vec<Box<[u8]>>,
     namespaces: Vec<Label>,
     pods: Vec<PackedPod>,
     listed: Vec<Kind>,
@@ -52,6 +56,9 @@ struct Pending {
 pub struct Changes {
     /// Services whose records are different now; with any of them the serial moves.
     pub services: usize,
+    /// Services that are reached from outside of the cluster in another way now; with any of them
+    /// the serial of external zones moves.
+    pub external: usize,
     /// Namespaces that came or went.
     pub namespaces: usize,
     /// Pods that came or went.
@@ -71,6 +78,7 @@ impl Model {
         Self {
             cluster: Arc::new(Cluster::new(awaited)),
             entries: Holdings::new(),
+            external: Holdings::new(),
             slices: Holdings::new(),
             namespaces: Holdings::new(),
             pods: Holdings::new(),
@@ -151,6 +159,7 @@ impl Model {
             (known != Some(&packed)).then(|| entry.with_service(Some(&packed)))
         });
         self.entries.mark((&key, &[]));
+        self.change_external(&key, PackedExternal::new(service));
     }
 
     fn put_slice(&mut self, slice: &EndpointSlice) {
@@ -186,6 +195,7 @@ impl Model {
     }
 
     fn drop_service(&mut self, key: &[u8]) {
+        self.change_external(key, None);
         self.change_entry(key, |entry| entry.service().is_some().then(|| entry.with_service(None)));
     }
 
@@ -250,19 +260,25 @@ impl Model {
         let namespaces = self.publish_namespaces(&mut pending.namespaces);
         let pods = self.publish_pods(&mut pending.pods);
         let services = self.publish_entries(&mut pending.entries);
+        let external = self.publish_external(&mut pending.external);
         let was_synced = self.cluster.is_synced();
         for kind in pending.listed {
             self.cluster.set_listed(kind);
         }
-        if services > 0 || !was_synced && self.cluster.is_synced() {
+        let is_first = !was_synced && self.cluster.is_synced();
+        if services > 0 || is_first {
             self.cluster.move_serial(now);
+        }
+        if external > 0 || is_first {
+            self.cluster.move_external_serial(now);
         }
         let is_headless = |key: &[u8]| {
             let service = self.entries.find((key, &[])).and_then(|entry| entry.service());
             service.is_some_and(|service| service.kind() == ServiceKind::Headless)
         };
         let triggered = pending.triggered.into_iter().filter(|(key, _)| is_headless(key));
-        Changes { services, namespaces, pods, triggered: triggered.map(|(_, at)| at).collect() }
+        let triggered = triggered.map(|(_, at)| at).collect();
+        Changes { services, external, namespaces, pods, triggered }
     }
 
     fn publish_namespaces(&self, touched: &mut Vec<Label>) -> usize {
@@ -305,7 +321,8 @@ impl Model {
             if old.as_ref() == new {
                 continue;
             }
-            self.move_addresses(place, old.as_ref(), new, &mut addresses);
+            let all = |it: Option<&Entry>| it.map(Entry::addresses).unwrap_or_default();
+            self.move_addresses(place, &all(old.as_ref()), &all(new), &mut addresses);
             let stays = new.is_some();
             entries.extend(new.cloned().or(old).map(|value| Edit { place, value, stays }));
         }
@@ -315,16 +332,15 @@ impl Model {
         count
     }
 
-    /// Makes each address of `new` lead to the entry at `place`, and no other of `old`.
+    /// Makes each address of `new` lead to what is at `place`, and no other of `old`. Both are in
+    /// order.
     fn move_addresses(
         &self,
         place: u64,
-        old: Option<&Entry>,
-        new: Option<&Entry>,
+        old: &[Address],
+        new: &[Address],
         edits: &mut Vec<Edit<u64>>,
     ) {
-        let old = old.map(Entry::addresses).unwrap_or_default();
-        let new = new.map(Entry::addresses).unwrap_or_default();
         let edit = |address: &Address, stays| Edit {
             place: self.cluster.place(address),
             value: place,
@@ -333,8 +349,8 @@ impl Model {
         let without = |all: &[Address], other: &[Address]| -> Vec<Address> {
             all.iter().filter(|it| other.binary_search(it).is_err()).copied().collect()
         };
-        edits.extend(without(&old, &new).iter().map(|address| edit(address, false)));
-        edits.extend(without(&new, &old).iter().map(|address| edit(address, true)));
+        edits.extend(without(old, new).iter().map(|address| edit(address, false)));
+        edits.extend(without(new, old).iter().map(|address| edit(address, true)));
     }
 }
 

@@ -67,6 +67,13 @@ impl<T: Value> Table<T> {
         });
     }
 
+    /// Shows `look` every value. Those of one part are shown as they were at one moment.
+    pub(crate) fn visit(&self, mut look: impl FnMut(&T)) {
+        for shard in &self.shards {
+            slots(&shard.0.load()).iter().for_each(|slot| look(&slot.value));
+        }
+    }
+
     /// How many values there are.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {

@@ -5,5 +5,6 @@
 mod answers;
 mod api;
 mod common;
+mod external;
 mod order;
 mod watch;

@@ -1,9 +1,10 @@
 //! The order of events does not matter, only what there is in the end.
 
 use crate::common::{all_kinds, ask, options, view};
+use crate::external;
 use cluster::{
-    Cluster, Endpoint, EndpointSlice, Event, Exposure, Found, Key, Kind, Model, Namespace, Object,
-    Options, Pod, Pods, Port, Service, Target, View,
+    Cluster, Endpoint, EndpointSlice, Event, Exposure, Found, Ingress, Key, Kind, Model, Namespace,
+    Object, Options, Pod, Pods, Port, Service, Target, View,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -51,8 +52,21 @@ fn any_service() -> impl Strategy<Value = Object> {
         1 => Just(Target::Name("www.example.org".into())),
     ];
     let ports = prop::collection::vec(any_port(), 0..3);
-    ("[ab]", "[xy]", target, ports).prop_map(|(namespace, name, target, ports)| {
-        Object::Service(Service { namespace, name, target, ports, exposure: Exposure::default() })
+    ("[ab]", "[xy]", target, ports, any_exposure()).prop_map(
+        |(namespace, name, target, ports, exposure)| {
+            Object::Service(Service { namespace, name, target, ports, exposure })
+        },
+    )
+}
+
+fn any_exposure() -> impl Strategy<Value = Exposure> {
+    let ingress = prop_oneof![
+        any_address().prop_map(Ingress::Address),
+        "[lm]\\.example\\.net".prop_map(Ingress::Hostname),
+    ];
+    let ingress = prop::collection::vec(ingress, 0..3);
+    (prop::collection::vec(any_address(), 0..2), ingress).prop_map(|(external_ips, ingress)| {
+        Exposure { external_ips, ingress, ..Exposure::default() }
     })
 }
 
@@ -211,6 +225,10 @@ proptest! {
             for (expected, got) in expected.iter().zip(&got) {
                 prop_assert_eq!(expected, got);
             }
+            prop_assert_eq!(
+                external::everything(fresh.cluster(), &view),
+                external::everything(world.model.cluster(), &view)
+            );
         }
     }
 }

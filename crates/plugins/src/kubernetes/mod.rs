@@ -9,13 +9,14 @@ mod config;
 mod labels;
 mod source;
 
+use crate::clusters::Clusters;
 use crate::directive::{Built, Directive};
 use crate::env::{Describe, Env};
 use crate::metrics::labels;
 use crate::zones::Zones;
 use chain::{Exchange, Failure, Plugin, Step};
 use cluster::watch::{Server, Settings};
-use cluster::{Found, Kind, Kinds, Options, Pods, View};
+use cluster::{Cluster, Found, Kind, Kinds, Options, Pods, View};
 use config::Config;
 use corefile::{Accepted, Block, Code, Mistake, Mistakes};
 use source::{Files, Source, Watched};
@@ -49,6 +50,7 @@ impl Directive for Kubernetes {
         let fallthrough = config.fallthrough.as_deref().map(Zones::new);
         let plugin = Arc::new(Self { view, source, fallthrough });
         env.offer::<dyn Describe>("kubernetes", plugin.clone());
+        env.offer::<dyn Clusters>("kubernetes", plugin.clone());
         Ok(Some(Box::new(plugin)))
     }
 }
@@ -202,6 +204,16 @@ impl Plugin for Kubernetes {
         x.authoritative();
         x.live();
         if found == Found::Elsewhere { Step::Chase } else { Step::Done }
+    }
+}
+
+impl Clusters for Kubernetes {
+    fn cluster(&self) -> Option<&Arc<Cluster>> {
+        self.source.cluster()
+    }
+
+    fn view(&self) -> &View {
+        &self.view
     }
 }
 

@@ -36,6 +36,15 @@ const COREFILE: &str = r"
     file BENCH/example.db example.org
     forward . UPSTREAM
 }
+example.net:53 113.0.203.in-addr.arpa:53 {
+    prometheus
+    k8s_external {
+        headless
+    }
+    kubernetes cluster.test {
+        manifests BENCH/manifests
+    }
+}
 ";
 
 /// A configuration that has been started, with everything that a worker has.
