@@ -7,3 +7,5 @@ mod api;
 mod common;
 mod order;
 mod watch;
+mod watch_faults;
+mod watch_streams;
