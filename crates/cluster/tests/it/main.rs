@@ -8,4 +8,5 @@ mod common;
 mod order;
 mod watch;
 mod watch_faults;
+mod watch_flapping;
 mod watch_streams;
