@@ -9,6 +9,8 @@
 //!
 //! **Where to start reading.** [`read`], then `schema`.
 
+#![cfg_attr(not(feature = "watch"), expect(dead_code, unused_imports, reason = "for watches"))]
+
 mod fields;
 mod schema;
 mod source;
