@@ -27,6 +27,7 @@ mod objects;
 mod path;
 mod selector;
 mod view;
+#[cfg(feature = "watch")]
 pub mod watch;
 
 pub use answer::Found;

@@ -12,16 +12,19 @@ mod corefile;
 mod hosts;
 #[path = "../../../fuzz/targets/message.rs"]
 mod message;
+#[path = "../../../fuzz/targets/objects.rs"]
+mod objects;
 #[path = "../../../fuzz/targets/zone.rs"]
 mod zone;
 
 /// A name of a target, and what it does with the octets that it is given.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 4] = [
+const TARGETS: [Target; 5] = [
     ("corefile", corefile::check),
     ("hosts", hosts::check),
     ("message", message::check),
+    ("objects", objects::check),
     ("zone", zone::check),
 ];
 

@@ -4,8 +4,8 @@ use super::endpoint_slice::SliceShape;
 use super::namespace::NamespaceShape;
 use super::pod::PodShape;
 use super::service::ServiceShape;
-use super::{Event, Key, Kind, Object};
-use serde::de::{DeserializeOwned, Error as _};
+use super::{Event, Key, Kind, Object, protobuf};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 
@@ -25,12 +25,12 @@ pub struct Document {
 #[derive(Debug)]
 pub struct Odd {
     /// What was wrong, in serde's words.
-    pub reason: serde_json::Error,
+    pub reason: String,
 }
 
 impl fmt::Display for Odd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.reason.fmt(f)
+        f.write_str(&self.reason)
     }
 }
 
@@ -47,6 +47,17 @@ impl Document {
         }
     }
 
+    /// Reads the same object in the binary form of the API server, without an envelope. Kinds of
+    /// CustomResourceDefinitions have none.
+    pub fn from_protobuf(kind: Kind, message: &[u8]) -> Result<Self, Odd> {
+        match kind {
+            Kind::Namespace => read_message::<NamespaceShape>(message),
+            Kind::Service => read_message::<ServiceShape>(message),
+            Kind::EndpointSlice => read_message::<SliceShape>(message),
+            Kind::Pod => read_message::<PodShape>(message),
+        }
+    }
+
     /// What the document says has happened.
     pub fn into_event(self) -> Event {
         self.object.map_or(Event::Delete(self.key), Event::Apply)
@@ -54,19 +65,26 @@ impl Document {
 }
 
 fn read<S: Shape>(json: &str) -> Result<Document, Odd> {
-    let read = || {
-        let shape: S = serde_json::from_str(json)?;
-        let metadata = shape.metadata();
-        let key = Key {
-            kind: S::KIND,
-            namespace: metadata.namespace.clone(),
-            name: metadata.name.clone(),
-        };
-        check_names(&key).map_err(serde_json::Error::custom)?;
-        let resource_version = metadata.resource_version.clone();
-        Ok(Document { key, object: shape.into_object(), resource_version })
+    let shape: S = serde_json::from_str(json).map_err(|error| Odd { reason: error.to_string() })?;
+    document(shape)
+}
+
+fn read_message<S: Shape>(message: &[u8]) -> Result<Document, Odd> {
+    let Some(schema) = protobuf::of_kind(S::KIND) else {
+        return Err(Odd { reason: format!("a {} has no binary form", S::KIND.name()) });
     };
-    read().map_err(|reason| Odd { reason })
+    let shape: S =
+        protobuf::read(schema, message).map_err(|error| Odd { reason: error.to_string() })?;
+    document(shape)
+}
+
+fn document<S: Shape>(shape: S) -> Result<Document, Odd> {
+    let metadata = shape.metadata();
+    let key =
+        Key { kind: S::KIND, namespace: metadata.namespace.clone(), name: metadata.name.clone() };
+    check_names(&key).map_err(|reason| Odd { reason })?;
+    let resource_version = metadata.resource_version.clone();
+    Ok(Document { key, object: shape.into_object(), resource_version })
 }
 
 /// The longest name of an object that need not be a label.

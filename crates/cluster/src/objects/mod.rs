@@ -1,7 +1,7 @@
 //! What the cluster tells, cut down to what names and records are made of.
 //!
 //! **What this is.** [`Object`] and [`Event`], which sources produce and [`crate::Model`] takes;
-//! [`Document`] reads one object out of JSON.
+//! [`Document`] reads one object out of JSON or Protocol Buffers.
 //!
 //! **What this is not.** No copy of the Kubernetes API: a field that no answer depends on is
 //! skipped while reading and never stored.
@@ -11,6 +11,7 @@ mod endpoint_slice;
 mod kind;
 mod namespace;
 mod pod;
+pub(crate) mod protobuf;
 mod service;
 
 pub use document::{Document, Odd};

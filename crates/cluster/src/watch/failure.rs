@@ -15,13 +15,15 @@ pub enum ErrorKind {
     Unauthorized,
     /// 403: the credentials are good, but not for this.
     Forbidden,
+    /// 404: the API server does not serve the resource.
+    Absent,
     /// 410, or a version that the server does not know: the list has to be made anew.
     Gone,
     /// 429: the server asks for patience.
     Throttled,
     /// 5xx.
     Server,
-    /// Any other status.
+    /// Any other status, or a streaming list that does not end.
     Refused,
     /// A response that is not what it should be.
     Malformed,
@@ -29,11 +31,12 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Connection,
         Self::Silence,
         Self::Unauthorized,
         Self::Forbidden,
+        Self::Absent,
         Self::Gone,
         Self::Throttled,
         Self::Server,
@@ -48,6 +51,7 @@ impl ErrorKind {
             Self::Silence => "silence",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
+            Self::Absent => "absent",
             Self::Gone => "gone",
             Self::Throttled => "throttled",
             Self::Server => "server",
@@ -80,6 +84,7 @@ impl Failure {
         let kind = match code.as_u16() {
             401 => ErrorKind::Unauthorized,
             403 => ErrorKind::Forbidden,
+            404 => ErrorKind::Absent,
             410 => ErrorKind::Gone,
             // What a server says whose data were restored from a backup: the version that we
             // know lies in its future.

@@ -5,23 +5,27 @@
 //! object at a time straight into the model, so that a list of any size costs the memory of one
 //! page, and a relist merges into what is there.
 //!
-//! **What this is not.** No general client: it reads four resources and writes nothing.
+//! **What this is not.** No general client: it reads a few resources and writes nothing.
 //!
 //! **Where to start reading.** [`Watch::start`], then `resource`, the life of one resource:
 //!
 //! ```text
-//!          ┌──────────── failure: wait, list again ───────────┐
-//!          ▼                                                  │
-//!     list page by page ──── all pages ────► watch ── 410 ────┘
-//!                                            ▲   │
-//!                                            └───┘ end, or a failure and a wait:
-//!                                                  resume at the last version
+//!        ┌─────────────────── failure: wait ───────────────────┐
+//!        ▼                                                      │
+//!     streaming list ─── bookmark: it is complete ───┐          │
+//!        │ refused, for a while                      ▼          │
+//!        └────► list page by page ── all pages ──► watch ── 410, silence
+//!                                                  ▲   │
+//!                                                  └───┘ end, or a failure and a wait:
+//!                                                        resume at the last version
 //! ```
 
 mod backoff;
 mod connect;
+mod encoding;
 mod failure;
-mod lines;
+mod follow;
+mod frames;
 mod request;
 mod resource;
 mod settings;
@@ -30,7 +34,7 @@ mod status;
 
 pub use connect::ConnectError;
 pub use failure::ErrorKind;
-pub use settings::{Server, Settings, Timing, TlsFiles};
+pub use settings::{Server, Settings, Timing, TlsFiles, Transfer};
 pub use status::{Counts, Status};
 
 use crate::cluster::Cluster;

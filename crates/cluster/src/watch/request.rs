@@ -1,15 +1,15 @@
 //! Requests to the API server, and what its refusals mean.
 
 use super::connect::chain;
+use super::encoding::{Encoding, accepted, refused};
 use super::failure::{ErrorKind, Failure};
 use super::settings::Settings;
 use super::shared::Shared;
 use crate::objects::Kind;
 use http::header::{ACCEPT, RETRY_AFTER, USER_AGENT};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::BodyExt;
 use kube::client::Body;
-use serde::Deserialize;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -47,26 +47,39 @@ pub(super) fn list_path(settings: &Settings, kind: Kind, token: &str) -> String 
     path
 }
 
-/// The path of a watch of what has changed since `version`, which the server shall end in time.
+/// The path of a watch of what has changed since `version`, which the server shall end in time;
+/// without a version, of what there is and then of what changes.
 pub(super) fn watch_path(
     settings: &Settings,
     kind: Kind,
-    version: &str,
+    version: Option<&str>,
     lasts: Duration,
 ) -> String {
     let mut path = path(settings, kind);
     push_parameter(&mut path, "watch", "true");
     push_parameter(&mut path, "allowWatchBookmarks", "true");
     push_parameter(&mut path, "timeoutSeconds", &lasts.as_secs().max(1).to_string());
-    push_parameter(&mut path, "resourceVersion", version);
+    match version {
+        Some(version) => push_parameter(&mut path, "resourceVersion", version),
+        None => {
+            push_parameter(&mut path, "sendInitialEvents", "true");
+            push_parameter(&mut path, "resourceVersionMatch", "NotOlderThan");
+        }
+    }
     path
 }
 
 impl Shared {
-    /// Asks the API server; anything but a success is a failure.
-    pub(super) async fn get(&self, path: &str) -> Result<Response<Body>, Failure> {
-        let request = Request::get(path).header(ACCEPT, "application/json");
-        let request = request
+    /// Asks the API server for objects of a kind; anything but a success is a failure.
+    pub(super) async fn get(
+        &self,
+        kind: Kind,
+        path: &str,
+        is_watch: bool,
+    ) -> Result<Response<Body>, Failure> {
+        let accepted = accepted(self.settings.transfer, kind, is_watch);
+        let request = Request::get(path)
+            .header(ACCEPT, accepted)
             .header(USER_AGENT, AGENT)
             .body(Body::empty())
             .map_err(|error| Failure::new(ErrorKind::Malformed, error.to_string()))?;
@@ -79,29 +92,12 @@ impl Shared {
         if code.is_success() {
             return Ok(response);
         }
-        let retry_after = retry_after(&response);
+        let (retry_after, encoding) = (retry_after(&response), Encoding::of(response.headers()));
         let body = read_body(response, ERROR_MAX, patience).await.ok().flatten();
-        let mut failure = status_failure(&body.unwrap_or_default(), Some(code));
+        let mut failure = refused(encoding, &body.unwrap_or_default(), code);
         failure.retry_after = retry_after;
         Err(failure)
     }
-}
-
-/// `v1` `Status`: what the API server says when it refuses.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Refusal {
-    code: Option<u16>,
-    message: Option<String>,
-}
-
-/// What a refusal means, with the code of the response or the one that it names itself.
-pub(super) fn status_failure(json: &[u8], code: Option<StatusCode>) -> Failure {
-    let refusal: Refusal = serde_json::from_slice(json).unwrap_or_default();
-    let named = refusal.code.and_then(|code| StatusCode::from_u16(code).ok());
-    let code = code.or(named).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let message = refusal.message.filter(|text| !text.is_empty());
-    Failure::status(code, message.unwrap_or_else(|| format!("the API server answered {code}")))
 }
 
 /// The seconds of `Retry-After`; API servers write no dates there.
@@ -163,31 +159,5 @@ mod tests {
         push_parameter(&mut path, "labelSelector", "a in (b,c)");
         push_parameter(&mut path, "limit", "500");
         assert_eq!(path, "/api/v1/services?labelSelector=a%20in%20%28b%2Cc%29&limit=500");
-    }
-
-    #[test]
-    fn refusals_mean_something() {
-        let failure = |json: &str, code: Option<u16>| {
-            status_failure(json.as_bytes(), code.map(|code| StatusCode::from_u16(code).unwrap()))
-        };
-        let gone = failure(
-            r#"{"kind": "Status", "code": 410, "message": "too old resource version"}"#,
-            None,
-        );
-        assert_eq!(
-            (gone.kind, gone.to_string()),
-            (ErrorKind::Gone, "too old resource version".into())
-        );
-        let future = failure(
-            r#"{"code": 504, "message": "Timeout: Too large resource version: 9, current: 1"}"#,
-            None,
-        );
-        assert_eq!(future.kind, ErrorKind::Gone);
-        assert_eq!(
-            failure("gateway!", Some(502)).to_string(),
-            "the API server answered 502 Bad Gateway"
-        );
-        assert_eq!(failure("", None).kind, ErrorKind::Server);
-        assert_eq!(failure("{}", Some(401)).kind, ErrorKind::Unauthorized);
     }
 }

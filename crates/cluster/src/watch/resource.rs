@@ -1,66 +1,115 @@
 //! The life of one resource: list, watch, and what to do when that fails.
+//!
+//! How a watch is read lies in `follow`.
 
 use super::LOG;
 use super::backoff::Backoff;
+use super::encoding::{Encoded, Encoding, Page};
 use super::failure::{ErrorKind, Failure};
-use super::lines::Lines;
-use super::request::{PAGE_LEN, broken, list_path, read_body, status_failure, watch_path};
+use super::request::{PAGE_LEN, list_path, read_body, watch_path};
 use super::shared::Shared;
 use crate::objects::{Document, Event, Kind};
 use http::Response;
-use http_body_util::BodyExt;
 use kube::client::Body;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 
 /// The most octets of a page.
 const PAGE_MAX: usize = 64 << 20;
-/// Objects of a page that are held at once, between JSON and the model.
+/// Objects of a page that are held at once, between their text and the model.
 const BATCH_LEN: usize = 100;
 /// A watch that ends sooner than this was not worth its request; the next one waits.
 const WATCH_WORTH: Duration = Duration::from_secs(1);
+/// How many streaming lists in a row may fail for whatever reason until pages are asked for.
+const STREAMS_MAX: u32 = 3;
+/// How many watches in a row may end without having told anything until the version is suspected.
+const QUIET_WATCHES_MAX: u32 = 2;
 
 /// One resource and where it stands.
 pub(super) struct Resource {
-    kind: Kind,
-    shared: Arc<Shared>,
+    pub(super) kind: Kind,
+    pub(super) shared: Arc<Shared>,
     /// The version to resume at; none before a list, and when it has to be made anew.
-    version: Option<String>,
+    pub(super) version: Option<String>,
+    /// Whether the server sends bookmarks, so that quiet means something.
+    pub(super) has_bookmarks: bool,
+    /// Watches in a row that have told nothing.
+    pub(super) quiet_watches: u32,
+    /// Streaming lists in a row that have failed.
+    failed_streams: u32,
+    absence: Absence,
     backoff: Backoff,
     /// The last failure that was logged: the same text is not logged again and again.
     complaint: String,
 }
 
+/// Whether a resource is there at all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Absence {
+    /// Nobody has asked yet.
+    Unknown,
+    /// It has been listed.
+    Served,
+    /// It had been listed, but since then the server does not know it.
+    Since(Instant),
+    /// It counts as gone: none of its objects are known.
+    Gone,
+}
+
+/// What the API server is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Task {
+    PagedList,
+    StreamingList,
+    Watch,
+}
+
 impl Resource {
     pub(super) fn new(kind: Kind, shared: Arc<Shared>) -> Self {
-        let (version, backoff, complaint) = (None, Backoff::default(), String::new());
-        Self { kind, shared, version, backoff, complaint }
+        Self {
+            kind,
+            shared,
+            version: None,
+            has_bookmarks: false,
+            quiet_watches: 0,
+            failed_streams: 0,
+            absence: Absence::Unknown,
+            backoff: Backoff::default(),
+            complaint: String::new(),
+        }
     }
 
     /// Lists and watches until it is dropped.
     pub(super) async fn run(mut self) {
         loop {
-            let begun = Instant::now();
-            let was_listed = self.version.is_some();
-            let result = match self.version.take() {
-                None => self.list().await,
-                Some(version) => self.watch(version).await,
+            let (begun, task) = (Instant::now(), self.task());
+            let result = match task {
+                Task::PagedList => self.list().await,
+                Task::StreamingList | Task::Watch => self.watch().await,
             };
             let wait = match result {
                 Ok(()) => {
                     self.complaint.clear();
-                    let ended_early = was_listed && begun.elapsed() < WATCH_WORTH;
+                    let ended_early = task != Task::PagedList && begun.elapsed() < WATCH_WORTH;
                     ended_early.then(|| self.next_wait())
                 }
-                Err(failure) => Some(self.handle(&failure, was_listed)),
+                Err(failure) => self.handle(&failure, task),
             };
             if let Some(wait) = wait {
                 sleep(wait).await;
             }
+        }
+    }
+
+    fn task(&self) -> Task {
+        if self.version.is_some() {
+            Task::Watch
+        } else if self.failed_streams < STREAMS_MAX && self.shared.may_stream() {
+            Task::StreamingList
+        } else {
+            Task::PagedList
         }
     }
 
@@ -69,11 +118,23 @@ impl Resource {
     }
 
     /// Counts and logs a failure; gives the wait that has to follow.
-    fn handle(&mut self, failure: &Failure, was_watch: bool) -> Duration {
+    fn handle(&mut self, failure: &Failure, task: Task) -> Option<Duration> {
+        let is_list = self.version.is_none();
+        let is_optional = self.shared.settings.optional.has(self.kind);
+        if failure.kind == ErrorKind::Absent && is_optional && self.counts_as_gone() {
+            return Some(self.wait_until_served());
+        }
         self.shared.status.count_error(self.kind, failure.kind);
-        self.log(failure, was_watch);
-        if failure.kind == ErrorKind::Gone {
+        if is_list && task == Task::StreamingList && self.falls_back(failure) {
+            return None;
+        }
+        self.log(failure, !is_list);
+        // A server whose data were restored from a backup tells nothing to those who ask for its
+        // future, not even bookmarks.
+        let is_suspect = self.quiet_watches >= QUIET_WATCHES_MAX;
+        if is_suspect || matches!(failure.kind, ErrorKind::Gone | ErrorKind::Absent) {
             self.version = None;
+            self.quiet_watches = 0;
         }
         if failure.kind == ErrorKind::Unauthorized
             && let Err(error) = self.shared.renew_client()
@@ -82,7 +143,52 @@ impl Resource {
         }
         let longest = self.shared.settings.timing.retry_max * 10;
         let asked = failure.retry_after.unwrap_or_default().min(longest);
-        self.next_wait().max(asked)
+        Some(self.next_wait().max(asked))
+    }
+
+    /// Whether a streaming list that failed was refused, so that pages are asked for at once. A
+    /// server that knows nothing of such lists refuses the request, or tells what there is and never
+    /// says that this was all.
+    fn falls_back(&mut self, failure: &Failure) -> bool {
+        self.failed_streams += 1;
+        if failure.kind != ErrorKind::Refused {
+            return false;
+        }
+        self.failed_streams = STREAMS_MAX;
+        if self.shared.note_streaming_refused() {
+            tracing::info!(target: LOG, "the API server gives no streaming lists ({failure}); lists come in pages");
+        }
+        true
+    }
+
+    /// Whether an optional resource that the server does not know counts as gone. One that was there
+    /// gets some time: a server that has just started may not know it yet.
+    fn counts_as_gone(&mut self) -> bool {
+        let now = Instant::now();
+        match self.absence {
+            Absence::Unknown | Absence::Gone => true,
+            Absence::Served => {
+                self.absence = Absence::Since(now);
+                false
+            }
+            Absence::Since(since) => {
+                now.duration_since(since) >= self.shared.settings.timing.absent_retry
+            }
+        }
+    }
+
+    /// An optional resource is not served: there are no such objects. Gives how long to wait.
+    fn wait_until_served(&mut self) -> Duration {
+        if self.absence != Absence::Gone {
+            let version = self.kind.api_version();
+            tracing::info!(target: LOG, "the API server knows no {} of {version}", self.kind.name());
+            self.absence = Absence::Gone;
+        }
+        self.version = None;
+        self.shared.apply([Event::RelistBegin(self.kind), Event::RelistEnd(self.kind)]);
+        self.shared.status.hear(self.kind, SystemTime::now());
+        let wait = self.shared.settings.timing.absent_retry;
+        wait + wait.mul_f64(fraction() / 2.0)
     }
 
     fn log(&mut self, failure: &Failure, was_watch: bool) {
@@ -103,124 +209,67 @@ impl Resource {
 
     /// Reads all pages and merges them into what is known. Nothing is dropped before the last.
     async fn list(&mut self) -> Result<(), Failure> {
-        self.shared.apply([Event::RelistBegin(self.kind)]);
+        self.begin_list();
         let mut token = String::new();
         loop {
-            let response =
-                self.shared.get(&list_path(&self.shared.settings, self.kind, &token)).await?;
+            let path = list_path(&self.shared.settings, self.kind, &token);
+            let response = self.shared.get(self.kind, &path, false).await?;
+            let encoding = Encoding::of(response.headers());
             let body = self.read_page(response).await?;
-            let page: Page<'_> = serde_json::from_slice(&body)
-                .map_err(|error| Failure::new(ErrorKind::Malformed, error.to_string()))?;
-            let items = page.items.unwrap_or_default();
-            for items in items.chunks(BATCH_LEN) {
-                let read = items.iter().filter_map(|item| self.read_object(item));
+            let page = Page::read(encoding, &body)?;
+            for items in page.items.chunks(BATCH_LEN) {
+                let read = items.iter().filter_map(|item| self.read_object(*item));
                 let batch: Vec<_> = read.map(Document::into_event).collect();
                 self.shared.apply_page(batch);
             }
             self.shared.status.hear(self.kind, SystemTime::now());
-            let ListMetadata { resource_version, r#continue: next } = page.metadata;
-            let next = next.unwrap_or_default();
-            if next.is_empty() {
-                self.shared.apply([Event::RelistEnd(self.kind)]);
-                self.shared.status.count_list(self.kind);
-                self.version = Some(resource_version);
+            if page.next.is_empty() {
+                self.finish_list(page.version, false);
                 return Ok(());
             }
-            if next == token {
+            if page.next == token {
                 return Err(Failure::new(ErrorKind::Malformed, "the list continues where it was"));
             }
-            token = next;
+            token = page.next;
         }
     }
 
     async fn read_page(&self, response: Response<Body>) -> Result<Vec<u8>, Failure> {
-        let page = read_body(response, PAGE_MAX, self.silence_max()).await?;
+        let page = read_body(response, PAGE_MAX, self.shared.settings.timing.silence_max).await?;
         page.ok_or_else(|| {
             let text = format!("a page of {PAGE_LEN} objects has more than {PAGE_MAX} octets");
             Failure::new(ErrorKind::Malformed, text)
         })
     }
 
-    /// Follows the changes since `version` until the server ends it.
-    async fn watch(&mut self, version: String) -> Result<(), Failure> {
-        let lasts = self.watch_time();
-        let path = watch_path(&self.shared.settings, self.kind, &version, lasts);
+    fn begin_list(&self) {
+        self.shared.apply([Event::RelistBegin(self.kind)]);
+    }
+
+    /// The list is complete: what it has not told is gone, and `version` is where to go on.
+    pub(super) fn finish_list(&mut self, version: String, is_streamed: bool) {
+        self.shared.apply([Event::RelistEnd(self.kind)]);
+        self.shared.status.count_list(self.kind, is_streamed);
+        self.absence = Absence::Served;
+        self.failed_streams = 0;
         self.version = Some(version);
-        let mut body = self.shared.get(&path).await?.into_body();
-        // The server ends a watch in time. One that does neither end nor fail would go unnoticed
-        // for ever.
-        let deadline = Instant::now() + lasts + self.silence_max();
-        let mut lines = Lines::default();
-        loop {
-            let frame = match timeout_at(deadline, body.frame()).await {
-                Err(_) => {
-                    let text = format!("the server did not end the watch after {lasts:?}");
-                    return Err(Failure::new(ErrorKind::Silence, text));
-                }
-                Ok(None) => return Ok(()),
-                Ok(Some(Err(error))) => return Err(broken(&error)),
-                Ok(Some(Ok(frame))) => frame,
-            };
-            let Ok(piece) = frame.into_data() else { continue };
-            self.take_piece(&mut lines, &piece)?;
-        }
     }
 
-    /// Applies the events that a piece of a watch finishes, as one batch.
-    fn take_piece(&mut self, lines: &mut Lines, piece: &[u8]) -> Result<(), Failure> {
-        let mut events = Vec::new();
-        let mut result = Ok(());
-        lines.feed(piece, |line| {
-            if result.is_ok() {
-                result = self.take_line(line, &mut events);
-            }
-        });
-        if !events.is_empty() {
-            let triggered = self.shared.apply(events);
-            self.shared.observe(&triggered);
+    /// Follows the changes since the version until the server ends it; without a version, what
+    /// there is comes first.
+    async fn watch(&mut self) -> Result<(), Failure> {
+        if self.version.is_none() {
+            self.begin_list();
         }
-        result
-    }
-
-    fn take_line(&mut self, line: Option<&[u8]>, events: &mut Vec<Event>) -> Result<(), Failure> {
-        self.shared.status.hear(self.kind, SystemTime::now());
-        if line.is_some_and(|line| line.trim_ascii().is_empty()) {
-            return Ok(());
-        }
-        let Some(Ok(change)) = line.map(serde_json::from_slice::<Change<'_>>) else {
-            self.shared.status.count_skipped(self.kind);
-            return Ok(());
-        };
-        match change.kind {
-            "ERROR" => return Err(status_failure(change.object.get().as_bytes(), None)),
-            "BOOKMARK" => {
-                self.note_version(change.object);
-                return Ok(());
-            }
-            "ADDED" | "MODIFIED" | "DELETED" => {}
-            _ => {
-                self.shared.status.count_skipped(self.kind);
-                return Ok(());
-            }
-        }
-        self.shared.status.count_event(self.kind);
-        match self.read_object(change.object) {
-            Some(document) if change.kind == "DELETED" => {
-                self.resume_at(&document.resource_version);
-                events.push(Event::Delete(document.key));
-            }
-            Some(document) => {
-                self.resume_at(&document.resource_version);
-                events.push(document.into_event());
-            }
-            None => self.note_version(change.object),
-        }
-        Ok(())
+        let lasts = self.watch_time();
+        let path = watch_path(&self.shared.settings, self.kind, self.version.as_deref(), lasts);
+        let response = self.shared.get(self.kind, &path, true).await?;
+        self.follow(response, lasts).await
     }
 
     /// One odd object must not stop the rest.
-    fn read_object(&self, json: &RawValue) -> Option<Document> {
-        match Document::from_json(self.kind, json.get()) {
+    pub(super) fn read_object(&self, object: Encoded<'_>) -> Option<Document> {
+        match object.document(self.kind) {
             Ok(document) => Some(document),
             Err(odd) => {
                 self.shared.status.count_skipped(self.kind);
@@ -230,66 +279,20 @@ impl Resource {
         }
     }
 
-    /// Remembers the version of an object of which nothing else is read.
-    fn note_version(&mut self, json: &RawValue) {
-        let versioned = serde_json::from_str::<Versioned>(json.get());
-        self.resume_at(&versioned.map(|it| it.metadata.resource_version).unwrap_or_default());
-    }
-
-    fn resume_at(&mut self, version: &str) {
-        if !version.is_empty() {
-            self.version = Some(version.to_owned());
-        }
-    }
-
-    fn silence_max(&self) -> Duration {
-        self.shared.settings.timing.silence_max
-    }
-
     /// How long the next watch shall last: by chance, so that not all are renewed at once.
     fn watch_time(&self) -> Duration {
         let timing = &self.shared.settings.timing;
         let spread = timing.watch_max.saturating_sub(timing.watch_min);
-        timing.watch_min + spread.mul_f64((chance() % 1024) as f64 / 1024.0)
+        timing.watch_min + spread.mul_f64(fraction())
     }
-}
-
-/// A page of a list.
-#[derive(Deserialize)]
-struct Page<'a> {
-    metadata: ListMetadata,
-    #[serde(borrow)]
-    items: Option<Vec<&'a RawValue>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ListMetadata {
-    resource_version: String,
-    r#continue: Option<String>,
-}
-
-/// A line of a watch.
-#[derive(Deserialize)]
-struct Change<'a> {
-    #[serde(rename = "type")]
-    kind: &'a str,
-    #[serde(borrow)]
-    object: &'a RawValue,
-}
-
-#[derive(Deserialize)]
-struct Versioned {
-    metadata: Version,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Version {
-    resource_version: String,
 }
 
 /// A number by chance: the standard library seeds its hasher from the system.
 fn chance() -> u64 {
     std::hash::RandomState::new().hash_one(())
+}
+
+/// A number by chance, from 0 to 1.
+fn fraction() -> f64 {
+    (chance() % 1024) as f64 / 1024.0
 }

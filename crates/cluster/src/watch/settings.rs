@@ -16,6 +16,11 @@ pub struct Settings {
     pub namespace_labels: Selector,
     /// What is watched.
     pub kinds: Kinds,
+    /// Which of these the API server need not serve, as their CustomResourceDefinition may not be
+    /// there: then there are none, until it is.
+    pub optional: Kinds,
+    /// How objects are asked for.
+    pub transfer: Transfer,
     /// How long things may take.
     pub timing: Timing,
 }
@@ -28,6 +33,8 @@ impl Settings {
             labels: Selector::default(),
             namespace_labels: Selector::default(),
             kinds: [Kind::Namespace, Kind::Service, Kind::EndpointSlice].into_iter().collect(),
+            optional: Kinds::none(),
+            transfer: Transfer::default(),
             timing: Timing::default(),
         }
     }
@@ -38,6 +45,22 @@ impl Settings {
             Kind::Namespace => &self.namespace_labels,
             Kind::Service | Kind::EndpointSlice | Kind::Pod => &self.labels,
         }
+    }
+}
+
+/// How objects are asked for. An API server that cannot do either is asked in the plain way; without
+/// them it is not asked otherwise, which is good for comparing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Transfer {
+    /// Lists as the beginning of a watch, which the API server makes out of its cache.
+    pub streaming: bool,
+    /// Protocol Buffers, for kinds that have this form.
+    pub protobuf: bool,
+}
+
+impl Default for Transfer {
+    fn default() -> Self {
+        Self { streaming: true, protobuf: true }
     }
 }
 
@@ -90,6 +113,14 @@ pub struct Timing {
     /// How long the head of a response, each piece of a list, or the end of a watch after its
     /// time, may be waited for.
     pub silence_max: Duration,
+    /// How long a watch may tell nothing, not even a bookmark, if the server sends bookmarks: it
+    /// does so each minute.
+    pub quiet_max: Duration,
+    /// How long after a server has refused a streaming list it is not asked for one.
+    pub streaming_retry: Duration,
+    /// How long after a resource was absent it is looked for again, up to half as long more by
+    /// chance; also how long one that was there must be absent until it counts as gone.
+    pub absent_retry: Duration,
 }
 
 impl Default for Timing {
@@ -101,6 +132,9 @@ impl Default for Timing {
             watch_min: Duration::from_secs(300),
             watch_max: Duration::from_secs(600),
             silence_max: Duration::from_secs(30),
+            quiet_max: Duration::from_secs(150),
+            streaming_retry: Duration::from_secs(600),
+            absent_retry: Duration::from_secs(60),
         }
     }
 }

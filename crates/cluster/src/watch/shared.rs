@@ -11,6 +11,7 @@ use kube::Client;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// What the tasks of one watch share.
 pub(super) struct Shared {
@@ -20,6 +21,8 @@ pub(super) struct Shared {
     /// Held while a batch is applied, never across a wait.
     model: Mutex<Model>,
     client: Mutex<Client>,
+    /// Until then the API server is not asked for streaming lists.
+    paged_until: Mutex<Option<Instant>>,
     synced: watch::Sender<bool>,
     programmed: Box<dyn Fn(Duration) + Send + Sync>,
 }
@@ -38,6 +41,7 @@ impl Shared {
             status: Status::default(),
             model: Mutex::new(model),
             client: Mutex::new(client),
+            paged_until: Mutex::new(None),
             synced,
             programmed,
         }
@@ -66,6 +70,20 @@ impl Shared {
             // A clock that runs behind the cluster's would make the duration negative.
             (self.programmed)(Duration::try_from(now.duration_since(at)).unwrap_or_default());
         }
+    }
+
+    /// Whether the API server may be asked for a streaming list.
+    pub(super) fn may_stream(&self) -> bool {
+        let until = *self.paged_until.lock().unwrap_or_else(PoisonError::into_inner);
+        self.settings.transfer.streaming && until.is_none_or(|until| until <= Instant::now())
+    }
+
+    /// The API server has refused a streaming list. Whether this is news.
+    pub(super) fn note_streaming_refused(&self) -> bool {
+        let is_news = self.may_stream();
+        let until = Instant::now() + self.settings.timing.streaming_retry;
+        *self.paged_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+        is_news
     }
 
     pub(super) fn client(&self) -> Client {

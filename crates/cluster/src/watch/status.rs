@@ -20,6 +20,7 @@ struct ResourceStatus {
     heard: AtomicU64,
     events: AtomicU64,
     lists: AtomicU64,
+    streamed_lists: AtomicU64,
     skipped: AtomicU64,
     errors: [AtomicU64; ErrorKind::ALL.len()],
 }
@@ -31,6 +32,8 @@ pub struct Counts {
     pub events: u64,
     /// Lists that were read to their end.
     pub lists: u64,
+    /// Those of them that were the beginning of a watch.
+    pub streamed_lists: u64,
     /// Objects and lines that could not be read and were left out.
     pub skipped: u64,
     /// Failures of each class.
@@ -54,6 +57,7 @@ impl Status {
         Counts {
             events: load(&it.events),
             lists: load(&it.lists),
+            streamed_lists: load(&it.streamed_lists),
             skipped: load(&it.skipped),
             errors: ErrorKind::ALL.map(|error| (error, load(&it.errors[error as usize]))),
         }
@@ -78,8 +82,9 @@ impl Status {
         self.of(kind).events.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn count_list(&self, kind: Kind) {
+    pub(super) fn count_list(&self, kind: Kind, is_streamed: bool) {
         self.of(kind).lists.fetch_add(1, Ordering::Relaxed);
+        self.of(kind).streamed_lists.fetch_add(u64::from(is_streamed), Ordering::Relaxed);
     }
 
     pub(super) fn count_skipped(&self, kind: Kind) {

@@ -35,6 +35,8 @@ impl std::error::Error for Broken {}
 pub(crate) enum Step {
     /// A response with this status and body.
     Answer(u16, String),
+    /// A response in Protocol Buffers.
+    Protobuf(&'static [u8]),
     /// The same with `Retry-After` in seconds.
     Later(u16, u64),
     /// A response whose body the test sends.
@@ -63,6 +65,14 @@ impl Talk {
         assert!(self.say(&format!("{{\"type\":\"{kind}\",\"object\":{object}}}\n")).await);
     }
 
+    /// Sends the bookmark that ends a streaming list.
+    pub(crate) async fn end_list(&mut self, version: &str) {
+        let object = format!(
+            r#"{{"metadata":{{"resourceVersion":"{version}","annotations":{{"k8s.io/initial-events-end":"true"}}}}}}"#
+        );
+        self.event("BOOKMARK", &object).await;
+    }
+
     /// Breaks the connection in the middle.
     pub(crate) fn cut(self) {
         self.0.abort(Broken);
@@ -82,6 +92,8 @@ pub(crate) struct Seen {
 struct State {
     scripts: HashMap<String, VecDeque<Step>>,
     seen: Vec<Seen>,
+    /// Watches that stay open.
+    open: Vec<Talk>,
 }
 
 /// The server; gone when dropped.
@@ -122,10 +134,15 @@ impl Api {
     }
 
     /// Adds steps to the script of a resource (`services`). Without a step a list is empty and a
-    /// watch stays silent.
+    /// watch stays silent, once it has told the list that it shall begin with.
     pub(crate) fn script(&self, resource: &str, steps: impl IntoIterator<Item = Step>) {
         let mut state = self.state.lock().unwrap();
         state.scripts.entry(resource.to_owned()).or_default().extend(steps);
+    }
+
+    /// Keeps a watch open as long as the server is there.
+    pub(crate) fn keep(&self, talk: Talk) {
+        self.state.lock().unwrap().open.push(talk);
     }
 
     /// The requests for a resource so far.
@@ -184,6 +201,7 @@ async fn answer(
     let target = unescape(&request.uri().to_string());
     let resource = resource_of(&target).to_owned();
     let is_watch = target.contains("watch=true");
+    let is_stream = target.contains("sendInitialEvents=true");
     let step = {
         let mut state = state.lock().unwrap();
         let headers = request.headers().iter();
@@ -192,13 +210,18 @@ async fn answer(
         state.seen.push(Seen { at: Instant::now(), target, headers: headers.collect() });
         state.scripts.get_mut(&resource).and_then(VecDeque::pop_front)
     };
-    let step = step.unwrap_or_else(|| match is_watch {
-        true => Step::Hang,
-        false => Step::Answer(200, list("1", "", &[])),
-    });
+    let step = match step {
+        Some(step) => step,
+        None if is_stream => empty_stream(&state).await,
+        None if is_watch => Step::Hang,
+        None => Step::Answer(200, list("1", "", &[])),
+    };
     let full = |text: String| Full::from(text).map_err(|never| match never {}).boxed();
     let response = match step {
         Step::Answer(code, body) => Response::builder().status(code).body(full(body)),
+        Step::Protobuf(body) => Response::builder()
+            .header("content-type", "application/vnd.kubernetes.protobuf;stream=watch")
+            .body(Full::from(body).map_err(|never| match never {}).boxed()),
         Step::Later(code, after) => {
             Response::builder().status(code).header("retry-after", after).body(full("{}".into()))
         }
@@ -206,6 +229,14 @@ async fn answer(
         Step::Hang => std::future::pending().await,
     };
     Ok(response.unwrap())
+}
+
+/// A streaming list of nothing, and a watch that stays silent.
+async fn empty_stream(state: &Mutex<State>) -> Step {
+    let (mut talk, step) = Talk::new();
+    talk.end_list("1").await;
+    state.lock().unwrap().open.push(talk);
+    step
 }
 
 fn unescape(text: &str) -> String {

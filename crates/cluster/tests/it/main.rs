@@ -8,3 +8,6 @@ mod common;
 mod external;
 mod order;
 mod watch;
+mod watch_faults;
+mod watch_flapping;
+mod watch_streams;

@@ -1,8 +1,10 @@
-//! Keeping up with an API server, and with one that misbehaves.
+//! Keeping up with an API server, and with one that misbehaves: with lists in pages, as of old.
 
 use crate::api::{Api, Seen, Step, Talk, list, namespace, refusal, service, until};
 use crate::common::{ask, options, view};
-use cluster::watch::{ConnectError, ErrorKind, Server, Settings, Timing, TlsFiles, Watch};
+use cluster::watch::{
+    ConnectError, ErrorKind, Server, Settings, Timing, TlsFiles, Transfer, Watch,
+};
 use cluster::{Found, Kind, Kinds};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use std::path::PathBuf;
@@ -13,7 +15,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
-fn quick() -> Timing {
+pub(crate) fn quick() -> Timing {
     Timing {
         retry_min: Duration::from_millis(10),
         retry_max: Duration::from_millis(40),
@@ -21,28 +23,31 @@ fn quick() -> Timing {
     }
 }
 
+/// Lists in pages.
 fn settings(api: &Api) -> Settings {
     let server = Server::Endpoint { url: api.url(), tls: None };
-    Settings { timing: quick(), ..Settings::new(server) }
+    Settings { timing: quick(), transfer: PAGED, ..Settings::new(server) }
 }
 
-fn start(settings: Settings) -> Watch {
+const PAGED: Transfer = Transfer { streaming: false, protobuf: true };
+
+pub(crate) fn start(settings: Settings) -> Watch {
     Watch::start(&Handle::current(), settings, |_| {}).unwrap()
 }
 
 /// A server that knows the namespace `shop`.
-async fn shop() -> Api {
+pub(crate) async fn shop() -> Api {
     let api = Api::start().await;
     api.script("namespaces", [Step::Answer(200, list("1", "", &[namespace("shop")]))]);
     api
 }
 
-fn services(version: &str, items: &[String]) -> Step {
+pub(crate) fn services(version: &str, items: &[String]) -> Step {
     Step::Answer(200, list(version, "", items))
 }
 
 /// The address of a service of `shop`, or what was found instead.
-fn address(watch: &Watch, service: &str) -> Result<String, Found> {
+pub(crate) fn address(watch: &Watch, service: &str) -> Result<String, Found> {
     let question = format!("{service}.shop.svc.cluster.local A");
     match ask(watch.cluster(), &view(options()), &question) {
         (Found::Answer, lines) => Ok(lines[0].rsplit(' ').next().unwrap().to_owned()),
@@ -50,20 +55,20 @@ fn address(watch: &Watch, service: &str) -> Result<String, Found> {
     }
 }
 
-async fn has_address(watch: &Watch, service: &str, expected: &str) {
+pub(crate) async fn has_address(watch: &Watch, service: &str, expected: &str) {
     until(|| (address(watch, service).as_deref() == Ok(expected)).then_some(())).await;
 }
 
-async fn is_gone(watch: &Watch, service: &str) {
+pub(crate) async fn is_gone(watch: &Watch, service: &str) {
     until(|| (address(watch, service) == Err(Found::NoSuchName)).then_some(())).await;
 }
 
-fn errors(watch: &Watch, kind: Kind, error: ErrorKind) -> u64 {
+pub(crate) fn errors(watch: &Watch, kind: Kind, error: ErrorKind) -> u64 {
     let counts = watch.status().counts(kind);
     counts.errors.iter().find(|(known, _)| *known == error).unwrap().1
 }
 
-fn parameter<'a>(seen: &'a Seen, name: &str) -> Option<&'a str> {
+pub(crate) fn parameter<'a>(seen: &'a Seen, name: &str) -> Option<&'a str> {
     let query = seen.target.split_once('?')?.1;
     query.split('&').find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
 }
@@ -90,7 +95,8 @@ async fn a_list_comes_in_pages_and_then_changes_come() {
     assert_eq!(parameter(&seen, "allowWatchBookmarks"), Some("true"));
     let seconds: u64 = parameter(&seen, "timeoutSeconds").unwrap().parse().unwrap();
     assert!((300..=600).contains(&seconds));
-    assert_eq!(seen.headers["accept"], "application/json");
+    let accept = "application/vnd.kubernetes.protobuf;stream=watch,application/json";
+    assert_eq!(seen.headers["accept"], accept);
     assert!(seen.headers["user-agent"].starts_with("rutter/"));
 
     talk.event("ADDED", &service("c", "10.0.0.3", 8)).await;
@@ -304,7 +310,8 @@ async fn credentials_are_read_again_when_they_are_refused() {
     };
     write("first");
     let server = Server::Kubeconfig { file: file.clone(), context: Some("here".into()) };
-    let mut settings = Settings { timing: quick(), ..Settings::new(server.clone()) };
+    let mut settings =
+        Settings { timing: quick(), transfer: PAGED, ..Settings::new(server.clone()) };
     settings.timing.retry_min = Duration::from_millis(40);
     // A context that the file does not have.
     let without = Settings::new(Server::Kubeconfig { file: file.clone(), context: None });
@@ -492,7 +499,7 @@ async fn certificates_are_shown_and_asked_for() {
 }
 
 /// A folder of this test's own.
-fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
     let dir = std::env::temp_dir().join(format!("rutter-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     dir

@@ -135,6 +135,8 @@ fn collect_resource(watch: &Watch, kind: Kind, exposition: &mut Exposition) {
     };
     count("rutter_kubernetes_events_total", "Events of watches, without bookmarks.", counts.events);
     count("rutter_kubernetes_lists_total", "Lists that were read to their end.", counts.lists);
+    let help = "Lists that were the beginning of a watch.";
+    count("rutter_kubernetes_streamed_lists_total", help, counts.streamed_lists);
     let help = "Objects that could not be read and were left out.";
     count("rutter_kubernetes_skipped_objects_total", help, counts.skipped);
     let name = "rutter_kubernetes_staleness_seconds";

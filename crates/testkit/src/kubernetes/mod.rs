@@ -29,6 +29,17 @@ pub struct FakeApi {
     server: Option<TcpServer>,
 }
 
+/// What the API server makes of requests for a streaming list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Streaming {
+    /// It gives one.
+    Given,
+    /// It answers 422, as servers before 1.32 do.
+    Refused,
+    /// It begins, and then finds that its etcd is too old to say how far a list has come.
+    Broken,
+}
+
 /// How the API server answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
@@ -73,9 +84,11 @@ struct Shared {
 struct State {
     store: Store,
     condition: Condition,
-    streaming_lists: bool,
+    streaming: Streaming,
     page_max: usize,
     denied: BTreeSet<String>,
+    /// Resources that are not served, as if their definition were missing.
+    absent: BTreeSet<String>,
     /// Watches that began under another number end.
     generation: u64,
     /// How many pieces of garbage watches have been sent.
@@ -89,9 +102,10 @@ impl FakeApi {
         let state = State {
             store: Store::new(),
             condition: Condition::Up,
-            streaming_lists: true,
+            streaming: Streaming::Given,
             page_max: usize::MAX,
             denied: BTreeSet::new(),
+            absent: BTreeSet::new(),
             generation: 0,
             garbage: 0,
             requests: Vec::new(),
@@ -135,9 +149,9 @@ impl FakeApi {
         Ok(())
     }
 
-    /// Whether watches may begin with a list; else they get 422, as from servers before 1.32.
-    pub fn allow_streaming_lists(&self, allowed: bool) {
-        self.change(|state| state.streaming_lists = allowed);
+    /// What comes of watches that shall begin with a list.
+    pub fn set_streaming(&self, streaming: Streaming) {
+        self.change(|state| state.streaming = streaming);
     }
 
     /// The most objects of a page, whatever the client's limit.
@@ -162,6 +176,24 @@ impl FakeApi {
         Ok(())
     }
 
+    /// Answers requests for a resource with 404, as if its CustomResourceDefinition were missing, and
+    /// ends open watches. Its objects are forgotten by nobody but the clients.
+    pub fn remove(&self, plural: &str) -> Result<(), Mistake> {
+        self.known(plural)?;
+        self.change(|state| {
+            state.absent.insert(plural.to_owned());
+            state.generation += 1;
+        });
+        Ok(())
+    }
+
+    /// Ends what [`FakeApi::remove`] began.
+    pub fn bring(&self, plural: &str) -> Result<(), Mistake> {
+        self.known(plural)?;
+        self.change(|state| state.absent.remove(plural));
+        Ok(())
+    }
+
     fn known(&self, plural: &str) -> Result<(), Mistake> {
         match Resource::of_plural(plural) {
             Some(_) => Ok(()),
@@ -178,6 +210,16 @@ impl FakeApi {
     pub fn expire(&self) {
         self.change(|state| {
             state.store.forget();
+            state.generation += 1;
+        });
+    }
+
+    /// Goes back to a backup of before the first change: versions that clients know lie in the future
+    /// from now on, and a watch of such a version is told nothing, not even bookmarks. That is what a
+    /// real server does whose etcd was restored. The objects stay as they are.
+    pub fn restore_backup(&self) {
+        self.change(|state| {
+            state.store.go_back();
             state.generation += 1;
         });
     }

@@ -4,7 +4,7 @@ use super::resource::Resource;
 use super::selector::Selector;
 use super::store::Gone;
 use super::watch::Watch;
-use super::{Condition, REQUESTS_MAX, Request, Shared, State, Verb, lock};
+use super::{Condition, REQUESTS_MAX, Request, Shared, State, Streaming, Verb, lock};
 use crate::http;
 use serde_json::{Value, json};
 use std::io::{self, BufReader};
@@ -35,6 +35,11 @@ impl Refusal {
 
     pub(super) fn gone() -> Self {
         Self::new(410, "Expired", "The resourceVersion or continue token is too old")
+    }
+
+    /// What a server says whose etcd is too old for streaming lists.
+    pub(super) fn no_progress() -> Self {
+        Self::new(500, "InternalError", "RequestWatchProgress is disabled")
     }
 
     pub(super) fn status(&self) -> Value {
@@ -110,7 +115,8 @@ impl State {
             Condition::Down => return Err(Refusal::new(503, "ServiceUnavailable", "going down")),
             Condition::Up | Condition::Hanging => {}
         }
-        let Some(resource) = Resource::of_path(&request.path) else {
+        let served = |resource: &&Resource| !self.absent.contains(resource.plural);
+        let Some(resource) = Resource::of_path(&request.path).filter(served) else {
             let message = "the server could not find the requested resource";
             return Err(Refusal::new(404, "NotFound", message));
         };
@@ -119,7 +125,7 @@ impl State {
             let message = format!("{plural} is forbidden: User \"testkit\" cannot list {plural}");
             return Err(Refusal::new(403, "Forbidden", message));
         }
-        if verb == Verb::StreamingList && !self.streaming_lists {
+        if verb == Verb::StreamingList && self.streaming == Streaming::Refused {
             let message = "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch";
             return Err(Refusal::new(422, "Invalid", message));
         }
@@ -234,8 +240,36 @@ mod tests {
         assert_eq!(events.next().unwrap(), "BOOKMARK");
         api.apply(DB).unwrap();
         assert_eq!(events.next().unwrap(), "ADDED db");
-        api.allow_streaming_lists(false);
+        api.set_streaming(Streaming::Broken);
+        let broken: Vec<_> = watch(&api, "sendInitialEvents=true").take(3).collect();
+        assert_eq!(broken, ["ADDED db", "ADDED web", "ERROR"]);
+        api.set_streaming(Streaming::Refused);
         assert_eq!(get(&api, "/api/v1/services?watch=true&sendInitialEvents=true").0, 422);
+    }
+
+    #[test]
+    fn resources_may_be_absent() {
+        let api = FakeApi::start(0).unwrap();
+        api.apply(WEB).unwrap();
+        api.remove("services").unwrap();
+        assert_eq!(get(&api, "/api/v1/services").0, 404);
+        assert_eq!(get(&api, "/api/v1/pods").0, 200);
+        api.bring("services").unwrap();
+        assert_eq!(get(&api, "/api/v1/services").1["items"][0]["metadata"]["name"], "web");
+        assert!(api.remove("nodes").is_err());
+    }
+
+    #[test]
+    fn a_version_of_the_future_is_told_nothing() {
+        let api = FakeApi::start(0).unwrap();
+        api.apply(WEB).unwrap();
+        api.restore_backup();
+        api.apply(DB).unwrap();
+        let query = "resourceVersion=1001&allowWatchBookmarks=true&timeoutSeconds=2";
+        assert_eq!(watch(&api, query).next(), None);
+        let (_, list) = get(&api, "/api/v1/services");
+        assert_eq!(list["metadata"]["resourceVersion"], "501");
+        assert_eq!(list["items"].as_array().map(Vec::len), Some(2));
     }
 
     #[test]

@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 /// Changes that are remembered; who watches from before them gets 410.
 const HISTORY_MAX: usize = 100_000;
 
+/// The version of a cluster to which nothing has happened yet.
+const FIRST_VERSION: u64 = 1000;
+
 /// Namespace (empty for what has none) and name.
 type Key = (String, String);
 
@@ -48,7 +51,8 @@ pub(super) struct Gone;
 impl Store {
     pub(super) fn new() -> Self {
         // A version of several digits, so that nobody takes versions for counts from one.
-        Self { objects: BTreeMap::new(), history: Vec::new(), version: 1000, forgotten: 1000 }
+        let version = FIRST_VERSION;
+        Self { objects: BTreeMap::new(), history: Vec::new(), version, forgotten: version }
     }
 
     pub(super) fn version(&self) -> u64 {
@@ -95,6 +99,13 @@ impl Store {
     /// Forgets the history, as compaction does.
     pub(super) fn forget(&mut self) {
         self.version += 1;
+        self.forgotten = self.version;
+        self.history.clear();
+    }
+
+    /// Counts versions from half of the first one on, as if all changes had come long before.
+    pub(super) fn go_back(&mut self) {
+        self.version = FIRST_VERSION / 2;
         self.forgotten = self.version;
         self.history.clear();
     }

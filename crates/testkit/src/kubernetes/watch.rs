@@ -4,7 +4,7 @@ use super::resource::Resource;
 use super::selector::Selector;
 use super::serve::Refusal;
 use super::store::{Gone, event_of};
-use super::{Condition, Shared, State, lock};
+use super::{Condition, Shared, State, Streaming, lock};
 use crate::http;
 use serde_json::{Value, json};
 use std::io;
@@ -74,7 +74,10 @@ impl<'a> Watch<'a> {
             watch.first = watch.everything(state);
         }
         if streams {
-            watch.first.push(watch.bookmark(&json!({"k8s.io/initial-events-end": "true"})));
+            watch.first.push(match state.streaming {
+                Streaming::Broken => error_of(&Refusal::no_progress()),
+                _ => watch.bookmark(&json!({"k8s.io/initial-events-end": "true"})),
+            });
         }
         watch
     }
@@ -93,8 +96,7 @@ impl<'a> Watch<'a> {
                 }
                 News::Garbage => send(GARBAGE)?,
                 News::Gone => {
-                    let error = json!({"type": "ERROR", "object": Refusal::gone().status()});
-                    send(&error.to_string())?;
+                    send(&error_of(&Refusal::gone()).to_string())?;
                     break;
                 }
                 News::End => break,
@@ -110,8 +112,10 @@ impl<'a> Watch<'a> {
             if state.generation != self.generation || Instant::now() >= self.ends {
                 return News::End;
             }
-            let hanging = state.condition == Condition::Hanging;
-            if !hanging {
+            // What a client knows may lie in the future of a server that was restored.
+            let is_silent =
+                state.condition == Condition::Hanging || self.version > state.store.version();
+            if !is_silent {
                 match state.store.events_after(self.version, self.resource, &self.selector) {
                     Err(Gone) => return News::Gone,
                     Ok(events) => {
@@ -128,7 +132,7 @@ impl<'a> Watch<'a> {
             }
             let waited = self.shared.changed.wait_timeout(state, BOOKMARKS);
             let (changed, idle) = waited.unwrap_or_else(PoisonError::into_inner);
-            if idle.timed_out() && self.bookmarks && !hanging {
+            if idle.timed_out() && self.bookmarks && !is_silent {
                 return News::Events(vec![self.bookmark(&json!({}))]);
             }
             state = changed;
@@ -147,4 +151,8 @@ impl<'a> Watch<'a> {
         let metadata = json!({"resourceVersion": version, "annotations": annotations});
         event_of("BOOKMARK", self.resource, &json!({"metadata": metadata}))
     }
+}
+
+fn error_of(refusal: &Refusal) -> Value {
+    json!({"type": "ERROR", "object": refusal.status()})
 }

@@ -65,8 +65,10 @@ pub(super) enum Cluster {
     Set(crate::kubernetes::Condition),
     Deny(String),
     Allow(String),
+    Remove(String),
+    Bring(String),
     LimitPages(usize),
-    NoStreamingLists,
+    Streaming(crate::kubernetes::Streaming),
     CutWatches,
     Expire,
     Garbage,
@@ -252,6 +254,7 @@ const FENCES: &str = "there are corefile, file NAME, cluster …, upstream …, 
 impl Cluster {
     fn read(words: &[&str], body: String) -> Result<Self, Mistake> {
         use crate::kubernetes::Condition::{Down, Failing, Hanging, Up};
+        use crate::kubernetes::Streaming::{Broken, Refused};
         let number =
             |text: &str| text.parse().map_err(|_| Mistake::new(format!("`{text}` is no number")));
         Ok(match words {
@@ -264,14 +267,18 @@ impl Cluster {
             ["deny", plural] => Self::Deny((*plural).to_owned()),
             ["allow", plural] => Self::Allow((*plural).to_owned()),
             ["pages", objects] => Self::LimitPages(number(objects)?.into()),
-            ["no-streaming-lists"] => Self::NoStreamingLists,
+            ["absent", plural] => Self::Remove((*plural).to_owned()),
+            ["present", plural] => Self::Bring((*plural).to_owned()),
+            ["no-streaming-lists"] => Self::Streaming(Refused),
+            ["broken-streaming-lists"] => Self::Streaming(Broken),
             ["cut"] => Self::CutWatches,
             ["expire"] => Self::Expire,
             ["garbage"] => Self::Garbage,
             _ => {
                 return Err(Mistake::new(format!(
                     "`cluster {}` is none of apply, delete, up, down, hang, fail CODE, \
-                     deny PLURAL, allow PLURAL, pages NUMBER, no-streaming-lists, cut, expire, garbage",
+                     deny PLURAL, allow PLURAL, absent PLURAL, present PLURAL, pages NUMBER, \
+                     no-streaming-lists, broken-streaming-lists, cut, expire, garbage",
                     words.join(" ")
                 )));
             }
