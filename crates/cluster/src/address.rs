@@ -136,6 +136,12 @@ impl From<Ipv6Addr> for Address {
     }
 }
 
+impl From<Address> for IpAddr {
+    fn from(address: Address) -> Self {
+        Ipv6Addr::from(address.0).to_canonical()
+    }
+}
+
 impl From<IpAddr> for Address {
     fn from(address: IpAddr) -> Self {
         match address {

@@ -26,13 +26,14 @@ mod model;
 mod objects;
 mod path;
 mod selector;
+pub mod snapshot;
 mod view;
 pub mod watch;
 
 pub use answer::Found;
 pub use cluster::Cluster;
 pub use described::{Described, NoObject};
-pub use model::{Changes, Model};
+pub use model::{Changes, Contents, Model};
 pub use objects::{
     Document, Endpoint, EndpointSlice, Event, Exposure, Ingress, Key, Kind, Kinds, Namespace,
     Object, Odd, Pod, Port, Service, Target,

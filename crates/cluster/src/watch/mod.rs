@@ -24,6 +24,7 @@ mod failure;
 mod lines;
 mod request;
 mod resource;
+mod restore;
 mod settings;
 mod shared;
 mod status;

@@ -5,6 +5,7 @@ use super::backoff::Backoff;
 use super::failure::{ErrorKind, Failure};
 use super::lines::Lines;
 use super::request::{PAGE_LEN, broken, list_path, read_body, status_failure, watch_path};
+use super::restore::Contact;
 use super::shared::Shared;
 use crate::objects::{Document, Event, Kind};
 use http::Response;
@@ -71,6 +72,7 @@ impl Resource {
     /// Counts and logs a failure; gives the wait that has to follow.
     fn handle(&mut self, failure: &Failure, was_watch: bool) -> Duration {
         self.shared.status.count_error(self.kind, failure.kind);
+        self.shared.origin.note(Contact::Fails);
         self.log(failure, was_watch);
         if failure.kind == ErrorKind::Gone {
             self.version = None;
@@ -221,7 +223,10 @@ impl Resource {
     /// One odd object must not stop the rest.
     fn read_object(&self, json: &RawValue) -> Option<Document> {
         match Document::from_json(self.kind, json.get()) {
-            Ok(document) => Some(document),
+            Ok(document) => {
+                self.shared.note_cluster(&document.key, json);
+                Some(document)
+            }
             Err(odd) => {
                 self.shared.status.count_skipped(self.kind);
                 tracing::warn!(target: LOG, "skipped a {}: {odd}", self.kind.name());
