@@ -47,7 +47,17 @@ pub fn write(
     objects: impl IntoIterator<Item = Object>,
     out: impl Write,
 ) -> Result<u64, CannotWrite> {
-    let mut out = Sealing { out, digest: Context::new(&SHA256), length: 0, line: Vec::new() };
+    write_up_to(SIZE_MAX, head, objects, out)
+}
+
+pub(super) fn write_up_to(
+    size_max: u64,
+    head: &Head,
+    objects: impl IntoIterator<Item = Object>,
+    out: impl Write,
+) -> Result<u64, CannotWrite> {
+    let room = size_max - TRAILER_LEN;
+    let mut out = Sealing { out, digest: Context::new(&SHA256), length: 0, room, line: Vec::new() };
     out.put(format!("{MAGIC}{FORMAT}\n").as_bytes())?;
     out.put_json(head)?;
     for object in objects {
@@ -61,13 +71,14 @@ struct Sealing<W> {
     out: W,
     digest: Context,
     length: u64,
+    room: u64,
     line: Vec<u8>,
 }
 
 impl<W: Write> Sealing<W> {
     fn put(&mut self, octets: &[u8]) -> Result<(), CannotWrite> {
         self.length += octets.len() as u64;
-        if self.length > SIZE_MAX - TRAILER_LEN {
+        if self.length > self.room {
             return Err(CannotWrite::TooLarge);
         }
         self.digest.update(octets);

@@ -7,6 +7,7 @@ use crate::objects::{Key, Kind, Object};
 use crate::snapshot::{Head, Unusable, identity};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::sync::watch;
@@ -34,6 +35,10 @@ pub(super) enum Contact {
 /// What a snapshot needs to know of the API server.
 pub(super) struct Origin {
     contact: watch::Sender<Contact>,
+    /// Whether everything has been listed.
+    listed: watch::Sender<bool>,
+    /// Whether there is something of a snapshot.
+    is_restored: AtomicBool,
     clusters: Mutex<Clusters>,
 }
 
@@ -50,7 +55,12 @@ struct Clusters {
 
 impl Default for Origin {
     fn default() -> Self {
-        Self { contact: watch::channel(Contact::None).0, clusters: Mutex::default() }
+        Self {
+            contact: watch::channel(Contact::None).0,
+            listed: watch::channel(false).0,
+            is_restored: AtomicBool::new(false),
+            clusters: Mutex::default(),
+        }
     }
 }
 
@@ -61,6 +71,10 @@ impl Origin {
             *known = contact.max(*known);
             is_news
         });
+    }
+
+    pub(super) fn note_listed(&self) {
+        self.listed.send_if_modified(|listed| !std::mem::replace(listed, true));
     }
 
     fn clusters(&self) -> MutexGuard<'_, Clusters> {
@@ -96,6 +110,7 @@ impl Shared {
         };
         if seen != restored && !std::mem::replace(is_foreign, true) {
             self.model().forget_restored(unix_time());
+            self.origin.is_restored.store(false, Ordering::Relaxed);
             tracing::error!(
                 target: LOG,
                 "the snapshot is of another cluster, and dropped: its namespace kube-system has \
@@ -171,6 +186,7 @@ impl Watch {
             self.shared.model().forget_restored(unix_time());
         } else {
             self.shared.model().finish_restoring(head.serial, may_deny);
+            self.shared.origin.is_restored.store(true, Ordering::Relaxed);
             self.shared.forget_if_foreign(&mut clusters);
         }
         drop(clusters);
@@ -196,7 +212,13 @@ impl Watch {
 
     /// Whether answers come from a snapshot, in part at least.
     pub fn is_restored(&self) -> bool {
-        self.cluster().is_restored() && !self.cluster().is_listed()
+        self.shared.origin.is_restored.load(Ordering::Relaxed) && !self.cluster().is_listed()
+    }
+
+    /// Waits until the API server has told everything.
+    pub async fn listed(&self) {
+        // The sender lives as long as `self`.
+        let _ = self.shared.origin.listed.subscribe().wait_for(|listed| *listed).await;
     }
 
     /// Whether a snapshot was dropped because the API server proved to be that of another cluster.

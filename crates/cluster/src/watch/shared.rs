@@ -62,6 +62,9 @@ impl Shared {
     }
 
     pub(super) fn tell_if_synced(&self) {
+        if self.cluster.is_listed() {
+            self.origin.note_listed();
+        }
         if self.cluster.is_synced() {
             self.synced.send_if_modified(|synced| !std::mem::replace(synced, true));
         }
