@@ -25,6 +25,7 @@ pub struct Cluster {
     pub(crate) pods: Table<PackedPod>,
     serial: AtomicU32,
     listed: AtomicU16,
+    /// Whether a snapshot says what all of it is.
     restored: AtomicBool,
     awaited: Kinds,
 }
@@ -49,13 +50,7 @@ impl Cluster {
     /// is away.
     #[inline]
     pub fn is_synced(&self) -> bool {
-        self.is_listed() || self.is_restored()
-    }
-
-    /// Whether a snapshot was restored that may deny names.
-    #[inline]
-    pub(crate) fn is_restored(&self) -> bool {
-        self.restored.load(Ordering::Acquire)
+        self.is_listed() || self.restored.load(Ordering::Acquire)
     }
 
     /// Whether every kind that is awaited has been listed once.

@@ -9,6 +9,7 @@
 //!                      ├─ Event ─ Model::apply ─ Cluster ─ Cluster::answer ─ records
 //! files ─ manifests ───┘         (one writer)  (any number of readers)
 //! ```
+//! What a model knows can be written and read back ([`snapshot`]), for a start without an API server.
 //!
 //! **What this is not.** No plugin and no API client for anything else. Only `watch` does I/O;
 //! everything else is a pure function of what it is given, time included.

@@ -179,6 +179,26 @@ fn a_restart_without_the_api_answers_and_catches_up_later() {
 }
 
 #[test]
+fn an_api_that_answers_counts_more() {
+    let mut world = World::new("1h");
+    let mut process = world.start();
+    assert_soon(&process, "it answers", || world.has_address("web", "10.0.0.1"));
+    process.signal(Signal::TERM).unwrap();
+    process.wait(Instant::now() + PATIENCE).unwrap();
+    world.api.apply(&service("web", "10.0.0.2")).unwrap();
+    // On a machine that is busy the API server may seem to be away, but not each time.
+    let is_fresh = (0..5).any(|_| {
+        let process = world.start();
+        assert_soon(&process, "it answers", || {
+            world.has_address("web", "10.0.0.1") || world.has_address("web", "10.0.0.2")
+        });
+        process.find_line(0, "…serving * objects of the snapshot…", Instant::now()).is_none()
+            && world.has_address("web", "10.0.0.2")
+    });
+    assert!(is_fresh);
+}
+
+#[test]
 fn what_cannot_be_used_costs_nothing_but_a_message() {
     let mut world = World::new("20ms");
     world.leave_snapshot("10.0.0.1");

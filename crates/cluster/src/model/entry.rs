@@ -64,7 +64,7 @@ impl Entry {
             name: text(&key[1..=key[0] as usize]),
             target: service.target(),
             ports: service.ports().map(PackedPort::unpack).collect(),
-            exposure: Exposure::default(),
+            exposure: Exposure::default(), // is not stored
         })
     }
 

@@ -180,12 +180,14 @@ impl Watch {
     ) -> Result<usize, Unusable> {
         head.check(&self.head())?;
         self.shared.origin.clusters().restored.clone_from(&head.cluster);
-        let restored = self.restore_objects(head.serial, objects);
+        // A serial from the future would stand still until then.
+        let serial = head.serial.min(unix_time());
+        let restored = self.restore_objects(serial, objects);
         let mut clusters = self.shared.origin.clusters();
         if restored.is_err() || clusters.is_foreign {
             self.shared.model().forget_restored(unix_time());
         } else {
-            self.shared.model().finish_restoring(head.serial, may_deny);
+            self.shared.model().finish_restoring(serial, may_deny);
             self.shared.origin.is_restored.store(true, Ordering::Relaxed);
             self.shared.forget_if_foreign(&mut clusters);
         }

@@ -41,17 +41,17 @@ impl StateDirectory {
 
     /// Keeps a file from being removed as unused until [`StateDirectory::let_go`].
     pub(super) fn hold(&self, name: &str) {
-        hold(&self.in_use).insert(name.to_owned());
+        lock(&self.in_use).insert(name.to_owned());
     }
 
     pub(super) fn let_go(&self, name: &str) {
-        hold(&self.in_use).remove(name);
+        lock(&self.in_use).remove(name);
     }
 
     /// Makes the directory and sees that it is ours; removes what nobody needs any more.
     pub(super) fn prepare(&self, now: SystemTime) -> io::Result<()> {
-        let mut lock = hold(&self.lock);
-        if lock.is_none() {
+        let mut held = lock(&self.lock);
+        if held.is_none() {
             fs::create_dir_all(&self.path)?;
             let file = options().truncate(false).create(true).open(self.path.join(LOCK))?;
             file.try_lock().map_err(|error| match error {
@@ -61,9 +61,9 @@ impl StateDirectory {
                 ),
                 TryLockError::Error(error) => error,
             })?;
-            *lock = Some(file);
+            *held = Some(file);
         }
-        drop(lock);
+        drop(held);
         self.remove_unused(now)
     }
 
@@ -101,7 +101,7 @@ impl StateDirectory {
 
     /// Removes unfinished files, and snapshots of settings that no configuration has any more.
     fn remove_unused(&self, now: SystemTime) -> io::Result<()> {
-        let in_use = hold(&self.in_use).clone();
+        let in_use = lock(&self.in_use).clone();
         let mut unused = Vec::new();
         for entry in fs::read_dir(&self.path)? {
             let entry = entry?;
@@ -147,7 +147,7 @@ fn options() -> OpenOptions {
     options
 }
 
-fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
