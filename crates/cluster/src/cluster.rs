@@ -9,7 +9,7 @@ use crate::model::table::Table;
 use crate::objects::{Kind, Kinds};
 use foldhash::quality::RandomState;
 use std::hash::{BuildHasher, Hash};
-use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
 
 /// The names and addresses of a cluster, as they are now.
 ///
@@ -31,6 +31,8 @@ pub struct Cluster {
     serial: AtomicU32,
     external_serial: AtomicU32,
     listed: AtomicU16,
+    /// Whether a snapshot says what all of it is.
+    restored: AtomicBool,
     awaited: Kinds,
 }
 
@@ -47,14 +49,27 @@ impl Cluster {
             serial: AtomicU32::new(0),
             external_serial: AtomicU32::new(0),
             listed: AtomicU16::new(0),
+            restored: AtomicBool::new(false),
             awaited,
         }
     }
 
-    /// Whether every kind that is awaited has been listed once. Stays true: what is known is
-    /// answered from however long the API server is away.
+    /// Whether all of the cluster is known: listed once, or restored from a snapshot that may deny
+    /// names. Stays true after a list: what is known is answered from however long the API server
+    /// is away.
+    #[inline]
     pub fn is_synced(&self) -> bool {
+        self.is_listed() || self.restored.load(Ordering::Acquire)
+    }
+
+    /// Whether every kind that is awaited has been listed once.
+    #[inline]
+    pub fn is_listed(&self) -> bool {
         Kinds::from_bits(self.listed.load(Ordering::Acquire)).has_all(self.awaited)
+    }
+
+    pub(crate) fn has_listed(&self, kind: Kind) -> bool {
+        Kinds::from_bits(self.listed.load(Ordering::Acquire)).has(kind)
     }
 
     /// The SOA serial: Unix time of the last change of a service's records; zero before the first.
@@ -70,6 +85,11 @@ impl Cluster {
     pub(crate) fn set_listed(&self, kind: Kind) {
         // Release: who sees this bit sees the objects that were listed.
         self.listed.fetch_or(Kinds::none().with(kind).bits(), Ordering::Release);
+    }
+
+    pub(crate) fn set_restored(&self, restored: bool) {
+        // Release: as for what is listed.
+        self.restored.store(restored, Ordering::Release);
     }
 
     /// A clock that is set back does not take the serial with it.

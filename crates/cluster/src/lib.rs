@@ -9,6 +9,7 @@
 //!                      ├─ Event ─ Model::apply ─ Cluster ─ Cluster::answer ─ records
 //! files ─ manifests ───┘         (one writer)  (any number of readers)
 //! ```
+//! What a model knows can be written and read back ([`snapshot`]), for a start without an API server.
 //!
 //! **What this is not.** No plugin and no API client for anything else. Only `watch` does I/O;
 //! everything else is a pure function of what it is given, time included.
@@ -26,6 +27,7 @@ mod model;
 mod objects;
 mod path;
 mod selector;
+pub mod snapshot;
 mod view;
 #[cfg(feature = "watch")]
 pub mod watch;
@@ -34,7 +36,7 @@ pub use answer::Found;
 pub use answer::external::{ExternalOptions, ExternalView, VisitedRecord};
 pub use cluster::Cluster;
 pub use described::{Described, NoObject};
-pub use model::{Changes, Model};
+pub use model::{Changes, Contents, Model};
 pub use objects::{
     Document, Endpoint, EndpointSlice, Event, Exposure, Ingress, Key, Kind, Kinds, Namespace,
     Object, Odd, Pod, Port, Service, Target,

@@ -32,6 +32,10 @@ pub struct Process {
     pub panics: Arc<AtomicU64>,
     /// Ends the process.
     pub fatal: Arc<Fatal>,
+    /// Where what is known may outlive the process (`-state-dir`); nowhere if there is none.
+    pub state_dir: Option<PathBuf>,
+    /// How often, at most, it is written there (`-state-interval`); not zero.
+    pub state_interval: Duration,
 }
 
 /// How a plugin ends the process, for what must not go on (`loop`).
@@ -113,6 +117,8 @@ pub struct Parts {
     pub(crate) on_start: Vec<OnStart>,
     /// What must be through before the sockets open; each has its own end.
     pub(crate) before_serving: Vec<Task>,
+    /// What is done last, when nothing is answered any more.
+    pub(crate) before_ending: Vec<Task>,
     /// HTTP to serve.
     pub endpoints: Vec<Endpoint>,
     /// Files that were read, or were not there.
@@ -149,6 +155,11 @@ impl Parts {
     /// What must be through before the sockets open.
     pub fn take_before_serving(&mut self) -> Vec<Task> {
         std::mem::take(&mut self.before_serving)
+    }
+
+    /// What has to be done before the process ends in good order. It may take long on a bad disk.
+    pub fn take_before_ending(&mut self) -> Vec<Task> {
+        std::mem::take(&mut self.before_ending)
     }
 
     /// Begins everything that wants to run; what cannot is told.
@@ -214,6 +225,11 @@ impl Env<'_> {
     /// Holds the sockets back until `done`, which must end by itself.
     pub fn before_serving(&mut self, done: impl Future<Output = ()> + Send + 'static) {
         self.parts.before_serving.push(Box::pin(done));
+    }
+
+    /// Does something when the process ends in good order, after the last answer.
+    pub fn before_ending(&mut self, done: impl Future<Output = ()> + Send + 'static) {
+        self.parts.before_ending.push(Box::pin(done));
     }
 
     /// Serves a path over HTTP.

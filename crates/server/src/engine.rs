@@ -231,6 +231,15 @@ impl Engine {
         for closed in closing {
             let _ = closed.await;
         }
+        let last = self.current.as_mut().map(Parts::take_before_ending).unwrap_or_default();
+        let done = async {
+            for task in last {
+                task.await;
+            }
+        };
+        if tokio::time::timeout(GRACE, done).await.is_err() {
+            tracing::warn!(target: "rutter", "what was left to do took longer than {GRACE:?}");
+        }
         self.current = None;
     }
 }

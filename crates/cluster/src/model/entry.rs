@@ -1,10 +1,10 @@
 //! A service with its endpoints: what a question for a service's name needs.
 
-use super::packed::{Octets, Ports, push_address, push_port};
+use super::packed::{Octets, PackedPort, Ports, push_address, push_port};
 use super::slice::{PackedEndpoint, PackedSlice};
 use super::table::Value;
 use crate::address::Address;
-use crate::objects::{Service, Target};
+use crate::objects::{Exposure, Service, Target};
 use std::net::IpAddr;
 use triomphe::ThinArc;
 use wire::{Name, NameBuf};
@@ -52,6 +52,20 @@ impl Entry {
     pub(crate) fn service(&self) -> Option<PackedService<'_>> {
         let service = &self.0.slice[self.head().key_len as usize..];
         (!service.is_empty()).then_some(PackedService(service))
+    }
+
+    /// The service as a source would tell it, if it is known.
+    pub(super) fn unpack(&self) -> Option<Service> {
+        let service = self.service()?;
+        let key = self.key();
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        Some(Service {
+            namespace: text(self.namespace()),
+            name: text(&key[1..=key[0] as usize]),
+            target: service.target(),
+            ports: service.ports().map(PackedPort::unpack).collect(),
+            exposure: Exposure::default(), // is not stored
+        })
     }
 
     pub(crate) fn slices(&self) -> &[PackedSlice] {
@@ -176,6 +190,19 @@ impl<'a> PackedService<'a> {
         (self.0[1], Octets(&self.0[2..]))
     }
 
+    fn target(self) -> Target {
+        match self.kind() {
+            ServiceKind::ClusterIp => {
+                Target::ClusterIps(self.addresses().map(IpAddr::from).collect())
+            }
+            ServiceKind::Headless => Target::Endpoints,
+            // One that is no name leads nowhere, as none does.
+            ServiceKind::External => {
+                Target::Name(self.external().map(|name| name.to_string()).unwrap_or_default())
+            }
+        }
+    }
+
     /// Its cluster addresses.
     pub(crate) fn addresses(self) -> impl Iterator<Item = Address> + Clone + 'a {
         let (count, mut octets) = self.parts();
@@ -211,7 +238,7 @@ pub(super) fn entry_name(text: &str) -> Option<NameBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::objects::{Exposure, Port};
+    use crate::objects::Port;
 
     fn service(target: Target) -> Vec<u8> {
         let port = |name: &str, number| Port { name: name.into(), protocol: "TCP".into(), number };

@@ -9,7 +9,7 @@ use super::packed::{Octets, Ports, push_address, push_port};
 use super::table::{Edit, Value};
 use super::{Model, entry_key};
 use crate::address::Address;
-use crate::objects::{Ingress, Service};
+use crate::objects::{Exposure, Ingress, Service};
 use std::net::IpAddr;
 use std::sync::Arc;
 use wire::{Name, NameBuf};
@@ -52,6 +52,16 @@ impl PackedExternal {
             push_port(&mut out, port);
         }
         Some(Self(out.into()))
+    }
+
+    /// As much of the exposure that it was made of as answers need.
+    pub(super) fn unpack(&self) -> Exposure {
+        let hostname = self.hostname().map(|name| Ingress::Hostname(name.to_string()));
+        Exposure {
+            external_ips: self.addresses().map(IpAddr::from).collect(),
+            ingress: hostname.into_iter().collect(),
+            ..Exposure::default()
+        }
     }
 
     /// The labels of service and namespace as they stand in a name, in lower case.

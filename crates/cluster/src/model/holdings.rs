@@ -70,6 +70,18 @@ impl<T: Keyed> Holdings<T> {
         }
     }
 
+    /// Takes the mark off again: unless the relist tells it still, the object is stale at its end.
+    pub(super) fn unmark(&mut self, key: (&[u8], &[u8])) {
+        let hash = self.hasher.hash_one(key);
+        if let Some(held) = self.held.find_mut(hash, |held| held.value.identity() == key) {
+            held.generation = self.generation.wrapping_sub(1);
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &T> {
+        self.held.iter().map(|held| &held.value)
+    }
+
     /// What the relist has not told.
     pub(super) fn stale(&self) -> Vec<T>
     where

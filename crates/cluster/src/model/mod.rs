@@ -9,6 +9,7 @@
 //! **Where to start reading.** [`Model::apply`]; then [`entry`] and [`mod@slice`] for what is stored
 //! and [`table`] for how it is published.
 
+mod contents;
 pub(crate) mod entry;
 pub(crate) mod external;
 mod holdings;
@@ -16,6 +17,8 @@ pub(crate) mod packed;
 pub(crate) mod pod;
 pub(crate) mod slice;
 pub(crate) mod table;
+
+pub use contents::Contents;
 
 use crate::address::Address;
 use crate::cluster::Cluster;
@@ -38,6 +41,8 @@ pub struct Model {
     namespaces: Holdings<Label>,
     pods: Holdings<PackedPod>,
     pending: Pending,
+    /// Counts the publications that changed something.
+    revision: u64,
 }
 
 /// What a batch of events has touched; whether it has changed is seen when it is published.
@@ -69,6 +74,14 @@ pub struct Changes {
     pub triggered: Vec<Timestamp>,
 }
 
+impl Changes {
+    /// Whether there is any.
+    pub(crate) fn is_any(&self) -> bool {
+        let Self { services, external, namespaces, pods, triggered: _ } = self;
+        services + external + namespaces + pods > 0
+    }
+}
+
 /// A namespace's label in lower case.
 pub(crate) type Label = Arc<[u8]>;
 
@@ -83,6 +96,7 @@ impl Model {
             namespaces: Holdings::new(),
             pods: Holdings::new(),
             pending: Pending::default(),
+            revision: 0,
         }
     }
 
@@ -110,6 +124,10 @@ impl Model {
     pub fn apply_page(&mut self, events: impl IntoIterator<Item = Event>, now: u32) -> Changes {
         self.take(events);
         self.pending.triggered.clear();
+        self.publish_if_much(now)
+    }
+
+    fn publish_if_much(&mut self, now: u32) -> Changes {
         let waiting = self.pending.entries.len() + self.pending.pods.len();
         if waiting < (self.entries.len() + self.pods.len()) / 4 {
             return Changes::default();
@@ -228,8 +246,13 @@ impl Model {
         }
     }
 
-    /// Drops what the relist has not told.
     fn end(&mut self, kind: Kind) {
+        self.drop_stale(kind);
+        self.pending.listed.push(kind);
+    }
+
+    /// Drops what the relist has not told.
+    fn drop_stale(&mut self, kind: Kind) {
         match kind {
             Kind::Namespace => {
                 for label in self.namespaces.stale() {
@@ -252,7 +275,6 @@ impl Model {
                 }
             }
         }
-        self.pending.listed.push(kind);
     }
 
     fn publish(&mut self, now: u32) -> Changes {
@@ -278,7 +300,9 @@ impl Model {
         };
         let triggered = pending.triggered.into_iter().filter(|(key, _)| is_headless(key));
         let triggered = triggered.map(|(_, at)| at).collect();
-        Changes { services, external, namespaces, pods, triggered }
+        let changes = Changes { services, external, namespaces, pods, triggered };
+        self.revision += u64::from(changes.is_any());
+        changes
     }
 
     fn publish_namespaces(&self, touched: &mut Vec<Label>) -> usize {

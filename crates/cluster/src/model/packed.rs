@@ -76,6 +76,15 @@ pub(crate) struct PackedPort<'a> {
     pub(crate) name: &'a [u8],
 }
 
+impl PackedPort<'_> {
+    /// The port as a source would tell it.
+    pub(super) fn unpack(self) -> Port {
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        let number = Some(self.number).filter(|number| *number != 0);
+        Port { name: text(self.name), protocol: text(self.protocol), number }
+    }
+}
+
 /// The ports in a run of octets that holds nothing else.
 pub(crate) struct Ports<'a>(pub(crate) Octets<'a>);
 

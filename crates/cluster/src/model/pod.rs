@@ -19,6 +19,16 @@ impl PackedPod {
         Self(out.into())
     }
 
+    /// The pod as a source would tell it.
+    pub(super) fn unpack(&self) -> Pod {
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        Pod {
+            namespace: text(self.namespace()),
+            name: text(self.name()),
+            address: self.address().into(),
+        }
+    }
+
     pub(crate) fn address(&self) -> Address {
         Octets(&self.0).address()
     }

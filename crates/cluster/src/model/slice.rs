@@ -1,6 +1,6 @@
 //! An EndpointSlice as it is stored.
 
-use super::packed::{Octets, Ports, push_port, push_text};
+use super::packed::{Octets, PackedPort, Ports, push_port, push_text};
 use crate::address::{Address, AddressLabel};
 use crate::objects::{Endpoint, EndpointSlice};
 use std::sync::Arc;
@@ -59,6 +59,24 @@ impl PackedSlice {
         octets.text();
         octets.text();
         octets.text()
+    }
+
+    /// The slice as a source would tell it, with an endpoint for each address.
+    pub(super) fn unpack(&self) -> EndpointSlice {
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        let endpoint = |it: PackedEndpoint<'_>| Endpoint {
+            addresses: vec![it.address.into()],
+            hostname: it.hostname.map(text),
+            pod: it.pod.map(text),
+        };
+        EndpointSlice {
+            namespace: text(self.namespace()),
+            name: text(self.name()),
+            service: text(self.service()),
+            endpoints: self.endpoints().map(endpoint).collect(),
+            ports: self.ports().map(PackedPort::unpack).collect(),
+            triggered: None,
+        }
     }
 
     fn parts(&self) -> (Ports<'_>, Endpoints<'_>) {

@@ -91,7 +91,7 @@ fn document<S: Shape>(shape: S) -> Result<Document, Odd> {
 const NAME_LEN_MAX: usize = 253;
 
 /// The API server refuses names that are no labels, but a manifest may hold anything.
-fn check_names(key: &Key) -> Result<(), String> {
+pub(super) fn check_names(key: &Key) -> Result<(), String> {
     let is_label = |text: &str| {
         (1..=wire::LABEL_MAX).contains(&text.len())
             && text.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')

@@ -109,6 +109,6 @@ impl Shape for SliceShape {
 }
 
 /// The length that the API allows for the values of labels is the one of labels in names.
-fn is_one_label(name: &str) -> bool {
+pub(super) fn is_one_label(name: &str) -> bool {
     (1..=wire::LABEL_MAX).contains(&name.len())
 }

@@ -71,4 +71,14 @@ impl Object {
         };
         Key { kind, namespace: namespace.to_owned(), name: name.clone() }
     }
+    /// Whether it is named as [`Document::from_json`] lets pass, for objects that come another way.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        document::check_names(&self.key())?;
+        match self {
+            Self::EndpointSlice(it) if !endpoint_slice::is_one_label(&it.service) => {
+                Err(format!("a slice of the service {:?}, which is no label", it.service))
+            }
+            Self::Namespace(_) | Self::Service(_) | Self::EndpointSlice(_) | Self::Pod(_) => Ok(()),
+        }
+    }
 }

@@ -67,12 +67,7 @@ impl Error for ConnectError {}
 
 /// A client with its credentials read anew. Must be called in a runtime, as `kube` starts tasks.
 pub(super) fn client(server: &Server) -> Result<Client, ConnectError> {
-    let mut config = match server {
-        Server::InCluster => Config::incluster()
-            .map_err(|error| ConnectError::InCluster { reason: chain(&error) })?,
-        Server::Kubeconfig { file, context } => from_kubeconfig(file, context.as_deref())?,
-        Server::Endpoint { url, tls } => from_endpoint(url, tls.as_ref())?,
-    };
+    let mut config = config(server)?;
     // Waits and retries are decided in one place, and that is not there.
     config.default_retry = false;
     let client = match config.proxy_url {
@@ -80,6 +75,21 @@ pub(super) fn client(server: &Server) -> Result<Client, ConnectError> {
         None => direct(config),
     };
     client.map_err(|error| ConnectError::Credentials { reason: chain(&error) })
+}
+
+/// The URL of the API server, as the settings have it now.
+pub(super) fn url(server: &Server) -> Result<String, ConnectError> {
+    Ok(config(server)?.cluster_url.to_string())
+}
+
+fn config(server: &Server) -> Result<Config, ConnectError> {
+    match server {
+        Server::InCluster => {
+            Config::incluster().map_err(|error| ConnectError::InCluster { reason: chain(&error) })
+        }
+        Server::Kubeconfig { file, context } => from_kubeconfig(file, context.as_deref()),
+        Server::Endpoint { url, tls } => from_endpoint(url, tls.as_ref()),
+    }
 }
 
 /// How long a connection is quiet before the kernel asks whether the other end is still there.

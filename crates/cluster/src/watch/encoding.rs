@@ -69,6 +69,15 @@ impl<'a> Encoded<'a> {
         }
     }
 
+    /// What tells the object from every other one that there ever was.
+    pub(super) fn uid(self) -> Option<String> {
+        let identified: Identified = match self {
+            Self::Json(json) => serde_json::from_str(json.get()).ok()?,
+            Self::Protobuf(message) => protobuf::read(protobuf::BOOKMARK, message).ok()?,
+        };
+        Some(identified.metadata.uid)
+    }
+
     /// What the object, a `Status`, refuses.
     pub(super) fn refusal(self) -> Failure {
         let refusal: Refusal = match self {
@@ -84,6 +93,16 @@ impl<'a> Encoded<'a> {
     fn enveloped(envelope: &'a [u8]) -> Result<Self, Malformed> {
         protobuf::open(envelope).map(Self::Protobuf)
     }
+}
+
+#[derive(Deserialize)]
+struct Identified {
+    metadata: Identity,
+}
+
+#[derive(Deserialize)]
+struct Identity {
+    uid: String,
 }
 
 /// An object of which nothing but the version is of interest.

@@ -28,6 +28,7 @@ mod follow;
 mod frames;
 mod request;
 mod resource;
+mod restore;
 mod settings;
 mod shared;
 mod status;

@@ -3,6 +3,7 @@
 use super::connect::chain;
 use super::encoding::{Encoding, accepted, refused};
 use super::failure::{ErrorKind, Failure};
+use super::restore::Contact;
 use super::settings::Settings;
 use super::shared::Shared;
 use crate::objects::Kind;
@@ -90,6 +91,7 @@ impl Shared {
         let code = response.status();
         self.status.count_request(code.as_u16());
         if code.is_success() {
+            self.origin.note(Contact::Answers);
             return Ok(response);
         }
         let (retry_after, encoding) = (retry_after(&response), Encoding::of(response.headers()));

@@ -7,6 +7,7 @@ use super::backoff::Backoff;
 use super::encoding::{Encoded, Encoding, Page};
 use super::failure::{ErrorKind, Failure};
 use super::request::{PAGE_LEN, list_path, read_body, watch_path};
+use super::restore::Contact;
 use super::shared::Shared;
 use crate::objects::{Document, Event, Kind};
 use http::Response;
@@ -128,6 +129,7 @@ impl Resource {
         if is_list && task == Task::StreamingList && self.falls_back(failure) {
             return None;
         }
+        self.shared.origin.note(Contact::Fails);
         self.log(failure, !is_list);
         // A server whose data were restored from a backup tells nothing to those who ask for its
         // future, not even bookmarks.
@@ -270,7 +272,10 @@ impl Resource {
     /// One odd object must not stop the rest.
     pub(super) fn read_object(&self, object: Encoded<'_>) -> Option<Document> {
         match object.document(self.kind) {
-            Ok(document) => Some(document),
+            Ok(document) => {
+                self.shared.note_cluster(&document.key, object);
+                Some(document)
+            }
             Err(odd) => {
                 self.shared.status.count_skipped(self.kind);
                 tracing::warn!(target: LOG, "skipped a {}: {odd}", self.kind.name());

@@ -1,6 +1,7 @@
 //! What the tasks of one watch share.
 
 use super::connect::{self, ConnectError};
+use super::restore::Origin;
 use super::settings::Settings;
 use super::status::Status;
 use crate::cluster::Cluster;
@@ -8,7 +9,7 @@ use crate::model::Model;
 use crate::objects::Event;
 use jiff::Timestamp;
 use kube::Client;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -18,6 +19,8 @@ pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) cluster: Arc<Cluster>,
     pub(super) status: Status,
+    /// What a snapshot needs to know of the API server.
+    pub(super) origin: Origin,
     /// Held while a batch is applied, never across a wait.
     model: Mutex<Model>,
     client: Mutex<Client>,
@@ -39,6 +42,7 @@ impl Shared {
             settings,
             cluster: model.cluster().clone(),
             status: Status::default(),
+            origin: Origin::default(),
             model: Mutex::new(model),
             client: Mutex::new(client),
             paged_until: Mutex::new(None),
@@ -57,10 +61,21 @@ impl Shared {
         let mut model = self.model.lock().unwrap_or_else(PoisonError::into_inner);
         let changes = model.apply(events, unix_time());
         drop(model);
+        self.tell_if_synced();
+        changes.triggered
+    }
+
+    pub(super) fn tell_if_synced(&self) {
+        if self.cluster.is_listed() {
+            self.origin.note_listed();
+        }
         if self.cluster.is_synced() {
             self.synced.send_if_modified(|synced| !std::mem::replace(synced, true));
         }
-        changes.triggered
+    }
+
+    pub(super) fn model(&self) -> MutexGuard<'_, Model> {
+        self.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reports how long changes took that are visible now.
@@ -99,6 +114,6 @@ impl Shared {
 }
 
 /// Unix time in seconds, as serials have it.
-fn unix_time() -> u32 {
+pub(super) fn unix_time() -> u32 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as u32
 }

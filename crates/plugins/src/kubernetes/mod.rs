@@ -1,13 +1,15 @@
 //! `kubernetes`: names of the services and pods of a cluster.
 //!
 //! **What this is.** The directive, and the plugin that asks the `cluster` crate. Where the data come
-//! from is in [`mod@source`], what it tells `metadata` in [`mod@labels`].
+//! from is in [`mod@source`] and, after a restart, [`mod@snapshot`]; what it tells `metadata` in [`mod@labels`].
 //!
 //! **What this is not.** It knows no record: [`cluster::Cluster::answer`] does.
 
 mod config;
 mod labels;
+mod snapshot;
 mod source;
+mod state;
 
 use crate::clusters::Clusters;
 use crate::directive::{Built, Directive};
@@ -19,7 +21,9 @@ use cluster::watch::{Server, Settings};
 use cluster::{Cluster, Found, Kind, Kinds, Options, Pods, View};
 use config::Config;
 use corefile::{Accepted, Block, Code, Mistake, Mistakes};
+use snapshot::Snapshot;
 use source::{Files, Source, Watched};
+use state::StateDirectory;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,9 +126,23 @@ fn source(config: &Config, env: &mut Env<'_>) -> Arc<Source> {
         "service_kind=\"headless_with_selector\"",
     );
     let key = format!("{settings:?}");
-    let source = env.keep(key, || Source::Watched(Watched::new(settings, programming, host)));
+    let (process, directory) = (env.process, state_directory(env));
+    let source = env.keep(key, || {
+        let snapshot = directory.map(|directory| Snapshot::new(directory, &settings, process));
+        Source::Watched(Watched::new(settings, programming, host).with_snapshot(snapshot))
+    });
     env.process.metrics.collect(&source);
+    let last = source.clone();
+    env.before_ending(async move {
+        let _ = tokio::task::spawn_blocking(move || last.write_snapshot()).await;
+    });
     source
+}
+
+/// Where snapshots are; shared by all watches, as it is locked for this process.
+fn state_directory(env: &mut Env<'_>) -> Option<Arc<StateDirectory>> {
+    let path = env.process.state_dir.clone()?;
+    Some(env.keep(format!("{path:?}"), || StateDirectory::new(path)))
 }
 
 /// What the directive needs to know of the cluster.

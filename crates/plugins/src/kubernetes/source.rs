@@ -1,5 +1,6 @@
 //! Where what is known of a cluster comes from: an API server, or files.
 
+use super::snapshot::Snapshot;
 use crate::env::{Ready, Tasks};
 use crate::metrics::{Collect, Exposition, Gauge, Histogram, Kind as MetricKind, labels};
 use crate::stamp::Stamp;
@@ -30,7 +31,7 @@ impl Source {
     /// What is known; none until the watch has begun.
     pub(crate) fn cluster(&self) -> Option<&Arc<Cluster>> {
         match self {
-            Self::Watched(watched) => watched.watch.get().map(Watch::cluster),
+            Self::Watched(watched) => watched.watch.get().map(|watch| watch.cluster()),
             Self::Files(files) => Some(&files.cluster),
         }
     }
@@ -63,6 +64,15 @@ impl Source {
         }
     }
 
+    /// Writes the snapshot a last time. Blocks.
+    pub(crate) fn write_snapshot(&self) {
+        if let Self::Watched(Watched { snapshot: Some(snapshot), watch, .. }) = self
+            && let Some(watch) = watch.get()
+        {
+            snapshot.write_if_changed(watch);
+        }
+    }
+
     fn look_again(&self) {
         let Self::Files(files) = self else { return };
         let told = files.lock().told.clone();
@@ -84,14 +94,23 @@ impl Ready for Source {
 /// An API server.
 pub(crate) struct Watched {
     settings: Settings,
-    watch: OnceLock<Watch>,
+    watch: OnceLock<Arc<Watch>>,
     programming: Arc<Histogram>,
     host: String,
+    /// What outlives the process, if anything shall.
+    snapshot: Option<Arc<Snapshot>>,
+    tasks: Tasks,
 }
 
 impl Watched {
     pub(crate) fn new(settings: Settings, programming: Arc<Histogram>, host: String) -> Self {
-        Self { settings, watch: OnceLock::new(), programming, host }
+        let (watch, snapshot, tasks) = (OnceLock::new(), None, Tasks::default());
+        Self { settings, watch, programming, host, snapshot, tasks }
+    }
+
+    /// With a snapshot of it on the disk.
+    pub(crate) fn with_snapshot(self, snapshot: Option<Arc<Snapshot>>) -> Self {
+        Self { snapshot, ..self }
     }
 
     fn start(&self, runtime: &Handle) -> Result<(), String> {
@@ -102,6 +121,10 @@ impl Watched {
         let programmed = move |time| programming.observe(0, time);
         let watch = Watch::start(runtime, self.settings.clone(), programmed)
             .map_err(|error| format!("plugin/kubernetes: {error}"))?;
+        let watch = Arc::new(watch);
+        if let Some(snapshot) = &self.snapshot {
+            self.tasks.spawn(runtime, snapshot.clone().keep(watch.clone()));
+        }
         // Configurations start one after the other, so nobody else has set it.
         let _ = self.watch.set(watch);
         Ok(())
@@ -110,8 +133,11 @@ impl Watched {
 
 impl Collect for Source {
     fn collect(&self, exposition: &mut Exposition) {
-        let Self::Watched(Watched { watch, host, .. }) = self else { return };
+        let Self::Watched(Watched { watch, host, snapshot, .. }) = self else { return };
         let Some(watch) = watch.get() else { return };
+        if let Some(snapshot) = snapshot {
+            snapshot.collect(watch, exposition);
+        }
         let status = watch.status();
         let help = "Requests to the API server.";
         let name = "coredns_kubernetes_rest_client_requests_total";

@@ -17,6 +17,7 @@ use crate::lines::Lines;
 use crate::metrics::Registry;
 use chain::{Client, Clock, Ended, Exchange, Moment, Transport};
 use std::sync::Arc;
+use std::time::Duration;
 use wire::{Class, Edns, Encoder, Flags, MESSAGE_MAX, NameBuf};
 
 /// A process with two workers and this clock.
@@ -28,6 +29,8 @@ pub(crate) fn process(clock: Arc<dyn Clock>) -> Process {
         version: "0.1.0",
         panics: Arc::default(),
         fatal: Arc::default(),
+        state_dir: None,
+        state_interval: Duration::from_secs(30),
     }
 }
 

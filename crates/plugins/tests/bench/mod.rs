@@ -79,6 +79,8 @@ impl Bench {
             version: "test",
             panics: Arc::default(),
             fatal: Arc::default(),
+            state_dir: None,
+            state_interval: Duration::from_secs(30),
         };
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let mut assembly = assembled(&text, &process);

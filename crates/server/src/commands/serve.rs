@@ -5,7 +5,7 @@ use crate::commands::{complain, print, stderr_has_colors};
 use crate::engine::Engine;
 use crate::log::Log;
 use crate::reload::{Outcome, Reloader, Trigger};
-use crate::settings::flags::{Flags, USAGE};
+use crate::settings::flags::{Flags, STATE_INTERVAL, USAGE};
 use crate::settings::source::{Built, Source};
 use plugins::env::{Fatal, Process};
 use plugins::lines::Lines;
@@ -65,6 +65,8 @@ fn serve(flags: &Flags) -> ExitCode {
     let _ = tracing::subscriber::set_global_default(Log::new(lines.clone(), debug.clone()));
     report_panics(lines.clone(), debug.clone());
     let mut engine = new_engine(lines.clone(), debug, runtime.handle(), flags.port);
+    engine.process.state_dir.clone_from(&flags.state_dir);
+    engine.process.state_interval = flags.state_interval;
     let code = runtime.block_on(serve_until_stopped(&mut engine, source, flags));
     drop(engine);
     // What is still waiting somewhere is not worth waiting for.
@@ -87,6 +89,8 @@ pub(crate) fn new_engine(
         version: VERSION,
         panics: Arc::default(),
         fatal: Arc::default(),
+        state_dir: None,
+        state_interval: STATE_INTERVAL,
     };
     Engine::new(process, debug, runtime.clone(), cores(), port)
 }

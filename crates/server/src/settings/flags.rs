@@ -2,8 +2,13 @@
 //!
 //! CoreDNS is started with it in every manifest, so it stays: same names, same exit codes.
 
+use corefile::kind::{Kind, duration};
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// How often state is written where nothing else is said.
+pub(crate) const STATE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What the process is told at its start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +19,10 @@ pub(crate) struct Flags {
     pub port: u16,
     /// Where to write the process id (`-pidfile`).
     pub pidfile: Option<PathBuf>,
+    /// Where what is known of clusters is kept for the next start (`-state-dir`).
+    pub state_dir: Option<PathBuf>,
+    /// How often, at most, it is written (`-state-interval`).
+    pub state_interval: Duration,
     /// Print the directives and end.
     pub plugins: bool,
     /// Print the version and end.
@@ -30,6 +39,8 @@ impl Default for Flags {
             conf: None,
             port: 53,
             pidfile: None,
+            state_dir: None,
+            state_interval: STATE_INTERVAL,
             plugins: false,
             version: false,
             quiet: false,
@@ -90,6 +101,9 @@ Usage: rutter [flags]            serve, as CoreDNS does
   -dns.port PORT   default port (default 53)
   -p PORT          the same
   -pidfile FILE    write the process id here
+  -state-dir DIR   keep what is known of Kubernetes here, to answer after a restart without its API
+  -state-interval DURATION
+                   write there this often, at most (default 30s)
   -plugins         list the directives and exit
   -quiet           no banner
   -version         show the version and exit
@@ -125,6 +139,8 @@ impl Flags {
         match name {
             "conf" => self.conf = Some(text()?),
             "pidfile" => self.pidfile = Some(text()?.into()),
+            "state-dir" => self.state_dir = Some(text()?.into()),
+            "state-interval" => self.state_interval = interval(name, text()?)?,
             "dns.port" | "p" => self.port = port(name, text()?)?,
             "plugins" => self.plugins = switch(name, value)?,
             "version" => self.version = switch(name, value)?,
@@ -152,6 +168,13 @@ fn port(flag: &str, value: String) -> Result<u16, BadFlags> {
         Ok(port) if port > 0 => Ok(port),
         _ => Err(BadFlags::BadValue { flag: flag.into(), value, expected }),
     }
+}
+
+fn interval(flag: &str, value: String) -> Result<Duration, BadFlags> {
+    let expected = "a duration between 10ms and 1h, such as 30s";
+    let range = Duration::from_millis(10)..=Duration::from_secs(3600);
+    let read = duration(range).read(&value);
+    read.map_err(|_| BadFlags::BadValue { flag: flag.into(), value, expected })
 }
 
 fn switch(flag: &str, value: Option<&str>) -> Result<bool, BadFlags> {
@@ -182,13 +205,24 @@ mod tests {
         }
         let flags = read("-quiet=false -plugins -version=true").unwrap();
         assert!(!flags.quiet && flags.plugins && flags.version);
+        let flags = read("-state-dir /var/lib/rutter --state-interval=1m30s").unwrap();
+        assert_eq!(flags.state_dir, Some("/var/lib/rutter".into()));
+        assert_eq!(flags.state_interval, Duration::from_secs(90));
     }
 
     #[test]
     fn what_is_refused_and_how_the_process_ends() {
-        for (line, code) in
-            [("-x", 2), ("-conf", 2), ("-p 0", 2), ("-quiet=x", 2), ("a", 1), ("-quiet a b", 1)]
-        {
+        for (line, code) in [
+            ("-x", 2),
+            ("-conf", 2),
+            ("-state-dir", 2),
+            ("-state-interval 30", 2),
+            ("-state-interval 0s", 2),
+            ("-p 0", 2),
+            ("-quiet=x", 2),
+            ("a", 1),
+            ("-quiet a b", 1),
+        ] {
             assert_eq!(read(line).unwrap_err().exit_code(), code, "{line}");
         }
         assert_eq!(read("-- -quiet"), Err(BadFlags::Extra(vec!["-quiet".into()])));

@@ -68,6 +68,7 @@ const METADATA: Field = one(
     Type::Message(&[
         one(1, "name", Type::Text),
         one(3, "namespace", Type::Text),
+        one(5, "uid", Type::Text),
         one(6, "resourceVersion", Type::Text),
         one(8, "creationTimestamp", Type::Time),
         one(9, "deletionTimestamp", Type::Time),

@@ -1,0 +1,151 @@
+//! What is known, taken out of a model and put into another.
+//!
+//! **What this is.** [`Contents`] is what a snapshot is made of; [`Model::restore`] takes it back as
+//! a list that has not come to its end: what an API server tells replaces it object by object, and
+//! the end of its first list drops what is gone.
+
+use super::entry::Entry;
+use super::external::PackedExternal;
+use super::pod::PackedPod;
+use super::slice::PackedSlice;
+use super::{Label, Model, entry_key};
+use crate::objects::{Key, Kind, Namespace, Object};
+use std::collections::BTreeMap;
+
+/// All that a model knew at one moment.
+///
+/// Shares the packed objects with the model: to take it costs a counter for each object, and
+/// the writing of it holds up nobody.
+pub struct Contents {
+    entries: Vec<Entry>,
+    external: BTreeMap<Box<[u8]>, PackedExternal>,
+    slices: Vec<PackedSlice>,
+    namespaces: Vec<Label>,
+    pods: Vec<PackedPod>,
+    /// The serial that goes with it.
+    pub(crate) serial: u32,
+    /// The [`Model::revision`] that it is.
+    pub(crate) revision: u64,
+}
+
+impl Contents {
+    /// The objects, made one by one: as far as names and records need them, in lower case.
+    pub fn objects(&self) -> impl Iterator<Item = Object> {
+        Kind::ALL.into_iter().flat_map(|kind| self.of_kind(kind))
+    }
+
+    /// The [`crate::Cluster::serial`] that goes with it.
+    pub fn serial(&self) -> u32 {
+        self.serial
+    }
+
+    /// Which state of the model it is; another number is another state.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    fn of_kind(&self, kind: Kind) -> Box<dyn Iterator<Item = Object> + '_> {
+        match kind {
+            Kind::Namespace => Box::new(self.namespaces.iter().map(|label| {
+                let name = String::from_utf8_lossy(label).into_owned();
+                Object::Namespace(Namespace { name })
+            })),
+            Kind::Service => Box::new(self.entries.iter().filter_map(|entry| {
+                let mut service = entry.unpack()?;
+                let external = self.external.get(entry.key());
+                service.exposure = external.map(PackedExternal::unpack).unwrap_or_default();
+                Some(Object::Service(service))
+            })),
+            Kind::EndpointSlice => {
+                Box::new(self.slices.iter().map(|slice| Object::EndpointSlice(slice.unpack())))
+            }
+            Kind::Pod => Box::new(self.pods.iter().map(|pod| Object::Pod(pod.unpack()))),
+        }
+    }
+}
+
+impl Model {
+    /// What is known now.
+    pub fn contents(&self) -> Contents {
+        // Whoever adds a field decides here whether it has to outlive the process.
+        let Self { cluster, entries, external, slices, namespaces, pods, pending: _, revision } =
+            self;
+        Contents {
+            entries: entries.iter().cloned().collect(),
+            external: external.iter().map(|it| (it.key().into(), it.clone())).collect(),
+            slices: slices.iter().cloned().collect(),
+            namespaces: namespaces.iter().cloned().collect(),
+            pods: pods.iter().cloned().collect(),
+            serial: cluster.serial(),
+            revision: *revision,
+        }
+    }
+
+    /// Counts the changes that [`Model::contents`] would show.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Takes a part of what was known once. `serial` is the one that went with it.
+    ///
+    /// What a source has told counts more: a kind whose list is through is left alone, and so is an
+    /// object that is known. What is taken goes with the end of the next list that does not tell it.
+    pub fn restore(&mut self, objects: impl IntoIterator<Item = Object>, serial: u32) {
+        for object in objects {
+            let key = object.key();
+            if self.cluster.has_listed(key.kind) || self.knows(&key) {
+                continue;
+            }
+            self.put(object);
+            self.unmark(&key);
+        }
+        self.pending.triggered.clear();
+        self.publish_if_much(serial);
+    }
+
+    /// All has been restored. If it `may_deny`, the cluster counts as known from now on.
+    pub fn finish_restoring(&mut self, serial: u32, may_deny: bool) {
+        self.publish(serial);
+        self.cluster.move_serial(serial);
+        if may_deny {
+            self.cluster.set_restored(true);
+        }
+    }
+
+    /// Drops everything that was restored and not told since.
+    pub fn forget_restored(&mut self, now: u32) {
+        self.cluster.set_restored(false);
+        for kind in Kind::ALL {
+            if !self.cluster.has_listed(kind) {
+                self.drop_stale(kind);
+            }
+        }
+        self.publish(now);
+    }
+
+    fn knows(&self, key: &Key) -> bool {
+        let (namespace, name) = (key.namespace.to_ascii_lowercase(), key.name.to_ascii_lowercase());
+        let by_name = (namespace.as_bytes(), name.as_bytes());
+        match key.kind {
+            Kind::Namespace => self.namespaces.find(by_name).is_some(),
+            Kind::Service => {
+                let entry = self.entries.find((&entry_key(by_name.1, by_name.0), &[]));
+                entry.and_then(Entry::service).is_some()
+            }
+            Kind::EndpointSlice => self.slices.find(by_name).is_some(),
+            Kind::Pod => self.pods.find(by_name).is_some(),
+        }
+    }
+
+    /// Takes the mark of the relist that is under way from an object.
+    fn unmark(&mut self, key: &Key) {
+        let (namespace, name) = (key.namespace.to_ascii_lowercase(), key.name.to_ascii_lowercase());
+        let by_name = (namespace.as_bytes(), name.as_bytes());
+        match key.kind {
+            Kind::Namespace => self.namespaces.unmark(by_name),
+            Kind::Service => self.entries.unmark((&entry_key(by_name.1, by_name.0), &[])),
+            Kind::EndpointSlice => self.slices.unmark(by_name),
+            Kind::Pod => self.pods.unmark(by_name),
+        }
+    }
+}
