@@ -52,8 +52,10 @@ impl Contents {
             })),
             Kind::Service => Box::new(self.entries.iter().filter_map(|entry| {
                 let mut service = entry.unpack()?;
-                let external = self.external.get(entry.key());
-                service.exposure = external.map(PackedExternal::unpack).unwrap_or_default();
+                if let Some(external) = self.external.get(entry.key()) {
+                    // An entry that leads to another name has no ports itself.
+                    (service.exposure, service.ports) = external.unpack();
+                }
                 Some(Object::Service(service))
             })),
             Kind::EndpointSlice => {

@@ -9,7 +9,7 @@ use super::packed::{Octets, Ports, push_address, push_port};
 use super::table::{Edit, Value};
 use super::{Model, entry_key};
 use crate::address::Address;
-use crate::objects::{Exposure, Ingress, Service};
+use crate::objects::{Exposure, Ingress, Port, Service};
 use std::net::IpAddr;
 use std::sync::Arc;
 use wire::{Name, NameBuf};
@@ -54,14 +54,15 @@ impl PackedExternal {
         Some(Self(out.into()))
     }
 
-    /// As much of the exposure that it was made of as answers need.
-    pub(super) fn unpack(&self) -> Exposure {
+    /// As much of the exposure that it was made of as answers need, and the ports.
+    pub(super) fn unpack(&self) -> (Exposure, Vec<Port>) {
         let hostname = self.hostname().map(|name| Ingress::Hostname(name.to_string()));
-        Exposure {
+        let exposure = Exposure {
             external_ips: self.addresses().map(IpAddr::from).collect(),
             ingress: hostname.into_iter().collect(),
             ..Exposure::default()
-        }
+        };
+        (exposure, self.ports().map(|port| port.unpack()).collect())
     }
 
     /// The labels of service and namespace as they stand in a name, in lower case.
@@ -184,7 +185,7 @@ impl Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::objects::{Event, Exposure, Kinds, Object, Port, Target};
+    use crate::objects::{Event, Kinds, Object, Target};
 
     fn service(external_ips: &[&str], ingress: &[&str]) -> Service {
         let address = |text: &str| text.parse::<IpAddr>();
