@@ -65,6 +65,8 @@ impl ErrorKind {
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) kind: ErrorKind,
+    /// The status that the server gave, if it came to that.
+    pub(super) code: Option<StatusCode>,
     message: String,
     /// How long the server wants not to be asked.
     pub(super) retry_after: Option<Duration>,
@@ -72,7 +74,7 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), retry_after: None }
+        Self { kind, code: None, message: message.into(), retry_after: None }
     }
 
     pub(super) fn silence(waited: Duration) -> Self {
@@ -93,7 +95,7 @@ impl Failure {
             500..=599 => ErrorKind::Server,
             _ => ErrorKind::Refused,
         };
-        Self::new(kind, message)
+        Self { code: Some(code), ..Self::new(kind, message) }
     }
 }
 

@@ -10,7 +10,7 @@ use super::request::{PAGE_LEN, list_path, read_body, watch_path};
 use super::restore::Contact;
 use super::shared::Shared;
 use crate::objects::{Document, Event, Kind};
-use http::Response;
+use http::{Response, StatusCode};
 use kube::client::Body;
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -23,7 +23,8 @@ const PAGE_MAX: usize = 64 << 20;
 const BATCH_LEN: usize = 100;
 /// A watch that ends sooner than this was not worth its request; the next one waits.
 const WATCH_WORTH: Duration = Duration::from_secs(1);
-/// How many streaming lists in a row may fail for whatever reason until pages are asked for.
+/// How many streaming lists in a row may fail, once they have begun or with status 500, until pages
+/// are asked for. A server that is away says nothing about streaming lists.
 const STREAMS_MAX: u32 = 3;
 /// How many watches in a row may end without having told anything until the version is suspected.
 const QUIET_WATCHES_MAX: u32 = 2;
@@ -152,7 +153,7 @@ impl Resource {
     /// server that knows nothing of such lists refuses the request, or tells what there is and never
     /// says that this was all.
     fn falls_back(&mut self, failure: &Failure) -> bool {
-        self.failed_streams += 1;
+        self.failed_streams += u32::from(failure.code == Some(StatusCode::INTERNAL_SERVER_ERROR));
         if failure.kind != ErrorKind::Refused {
             return false;
         }
@@ -266,7 +267,9 @@ impl Resource {
         let lasts = self.watch_time();
         let path = watch_path(&self.shared.settings, self.kind, self.version.as_deref(), lasts);
         let response = self.shared.get(self.kind, &path, true).await?;
-        self.follow(response, lasts).await
+        let result = self.follow(response, lasts).await;
+        self.failed_streams += u32::from(self.version.is_none());
+        result
     }
 
     /// One odd object must not stop the rest.

@@ -191,3 +191,16 @@ async fn streaming_lists_that_always_fail_give_way_to_pages() {
     assert!(!is_stream(&seen[3]));
     assert_eq!(errors(&watch, Kind::Service, ErrorKind::Server), 3);
 }
+
+#[tokio::test]
+async fn an_outage_says_nothing_about_streaming_lists() {
+    let api = shop().await;
+    let (settings, address_of_api) = (settings(&api), api.address);
+    drop(api);
+    let watch = start(settings);
+    let failures = || errors(&watch, Kind::Service, ErrorKind::Connection);
+    until(|| (failures() > 4).then_some(())).await;
+    let api = Api::start_on(address_of_api).await;
+    watch.synced().await;
+    assert!(is_stream(&api.seen("services")[0]));
+}
