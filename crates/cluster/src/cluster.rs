@@ -9,6 +9,7 @@ use crate::objects::{Kind, Kinds};
 use foldhash::quality::RandomState;
 use std::hash::{BuildHasher, Hash};
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The names and addresses of a cluster, as they are now.
 ///
@@ -26,6 +27,8 @@ pub struct Cluster {
     serial: AtomicU32,
     listed: AtomicU16,
     awaited: Kinds,
+    /// Held by who publishes, and by who wants to see all of it at one moment. No answer takes it.
+    publishing: Mutex<()>,
 }
 
 impl Cluster {
@@ -39,6 +42,7 @@ impl Cluster {
             serial: AtomicU32::new(0),
             listed: AtomicU16::new(0),
             awaited,
+            publishing: Mutex::new(()),
         }
     }
 
@@ -51,6 +55,11 @@ impl Cluster {
     /// The SOA serial: Unix time of the last change of a service's records; zero before the first.
     pub fn serial(&self) -> u32 {
         self.serial.load(Ordering::Relaxed)
+    }
+
+    /// Keeps the cluster as it is for as long as the guard lives.
+    pub(crate) fn hold(&self) -> MutexGuard<'_, ()> {
+        self.publishing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn set_listed(&self, kind: Kind) {

@@ -29,7 +29,7 @@ mod selector;
 mod view;
 pub mod watch;
 
-pub use answer::Found;
+pub use answer::{Found, ZoneCopy};
 pub use cluster::Cluster;
 pub use described::{Described, NoObject};
 pub use model::{Changes, Model};

@@ -25,6 +25,9 @@ pub struct Request {
     pub edns: Edns,
     /// Whether there is an OPT record.
     pub has_edns: bool,
+    /// The serial of the SOA record in the authority section: the zone that the client of an IXFR has
+    /// (RFC 1995 §3). Other types do not read it.
+    pub serial: Option<u32>,
     /// Octets of the message, for the metrics.
     pub size: u16,
 }
@@ -52,6 +55,7 @@ impl Request {
             class: Class::IN,
             edns: Edns::default(),
             has_edns: false,
+            serial: None,
             size: 0,
         }
     }
@@ -66,6 +70,7 @@ impl Request {
         self.class = question.class;
         self.edns.clear();
         self.has_edns = false;
+        self.serial = None;
         self.size = (HEADER_LEN + question.name().len() + 4) as u16;
     }
 
@@ -79,6 +84,7 @@ impl Request {
         self.class = other.class;
         self.edns.copy_from(&other.edns);
         self.has_edns = other.has_edns;
+        self.serial = other.serial;
         self.size = other.size;
     }
 
@@ -106,6 +112,7 @@ impl Request {
         self.flags = flags;
         self.opcode = opcode_of(word(2));
         self.has_edns = false;
+        self.serial = None;
         self.size = message.len().min(u16::MAX as usize) as u16;
         if self.opcode != Opcode::QUERY && self.opcode != Opcode::NOTIFY {
             return Err(Reject::Code(Rcode::NOTIMP));
@@ -115,7 +122,8 @@ impl Request {
             return Err(Reject::Code(Rcode::FORMERR));
         }
         let rest = self.read_question(body).ok_or(Reject::Code(Rcode::FORMERR))?;
-        self.read_records(message, message.len() - rest.len(), answers + authorities, additionals)
+        let at = message.len() - rest.len();
+        self.read_records(message, at, [answers, authorities, additionals])
     }
 
     fn read_question<'a>(&mut self, body: &'a [u8]) -> Option<&'a [u8]> {
@@ -127,15 +135,16 @@ impl Request {
         Some(rest)
     }
 
-    /// Walks over the records behind the question to find the OPT record.
+    /// Walks over the records behind the question to find the OPT record, and the SOA record of an
+    /// IXFR.
     fn read_records(
         &mut self,
         message: &[u8],
         mut at: usize,
-        before: u16,
-        additionals: u16,
+        [answers, authorities, additionals]: [u16; 3],
     ) -> Result<(), Reject> {
         const MALFORMED: Reject = Reject::CodeWithQuestion(Rcode::FORMERR);
+        let before = answers + authorities;
         for index in 0..before + additionals {
             if at == message.len() {
                 break; // counted, but not there
@@ -146,6 +155,10 @@ impl Request {
             let word = |at: usize| u16::from_be_bytes([fixed[at], fixed[at + 1]]);
             at += 10;
             let data = message.get(at..at + word(8) as usize).ok_or(MALFORMED)?;
+            if self.rtype == RecordType::IXFR && index >= answers && index < before {
+                let is_soa = RecordType(word(0)) == RecordType::SOA;
+                self.serial = is_soa.then(|| serial_at(message, at, data.len())).flatten();
+            }
             at += data.len();
             if RecordType(word(0)) != RecordType::OPT || index < before {
                 continue;
@@ -175,6 +188,13 @@ impl Default for Request {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// The serial of the SOA data at `at`: two names, compressed or not, then five numbers.
+fn serial_at(message: &[u8], at: usize, length: usize) -> Option<u32> {
+    let numbers = skip_name(message, skip_name(message, at)?)?;
+    let serial = message.get(numbers..)?.first_chunk()?;
+    (numbers + 20 == at + length).then(|| u32::from_be_bytes(*serial))
 }
 
 /// Where the name at `at` ends, compressed or not, without following it.

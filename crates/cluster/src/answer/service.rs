@@ -24,7 +24,7 @@ impl<'a> Wanted<'a> {
         Self::Endpoint { label, address: Address::from_label(label).filter(is_made_of) }
     }
 
-    fn takes_port(&self, it: &PackedPort<'_>) -> bool {
+    pub(super) fn takes_port(&self, it: &PackedPort<'_>) -> bool {
         match self {
             // A port without a name has no name of its own below the service.
             Self::Port { port, protocol } => {
@@ -187,10 +187,7 @@ impl Asking<'_> {
         let Ok(service) = NameBuf::join(entry.key(), self.zone.services()) else { return };
         let (begin, additional) = (self.body.answer.len(), self.body.additional.len());
         let pod_names = self.view.endpoint_pod_names;
-        let ports =
-            |slice: &PackedSlice| slice.ports().filter(|port| wanted.takes_port(port)).count();
-        let pairs = chosen(entry, wanted, pod_names).map(|(slice, _)| ports(slice).max(1)).sum();
-        let weight = weight(pairs);
+        let weight = weight(pairs(entry, wanted, pod_names));
         for (slice, endpoint) in chosen(entry, wanted, pod_names) {
             let label = endpoint.label(pod_names);
             let Ok(target) = NameBuf::child(label.as_bytes(), service.as_name()) else { continue };
@@ -234,8 +231,14 @@ fn chosen<'a>(
     endpoints.filter(move |(_, endpoint)| wanted.takes_endpoint(endpoint, pod_names))
 }
 
+/// How many pairs of endpoint and port are wanted.
+pub(super) fn pairs(entry: &Entry, wanted: &Wanted<'_>, pod_names: bool) -> usize {
+    let ports = |slice: &PackedSlice| slice.ports().filter(|port| wanted.takes_port(port)).count();
+    chosen(entry, wanted, pod_names).map(|(slice, _)| ports(slice).max(1)).sum()
+}
+
 /// CoreDNS shares 100 out among the pairs of address and port, before it drops repeated records;
 /// the specification leaves weights open.
-fn weight(pairs: usize) -> u16 {
+pub(super) fn weight(pairs: usize) -> u16 {
     (100 / pairs.max(1)).max(1) as u16
 }

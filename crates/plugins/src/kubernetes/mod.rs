@@ -8,9 +8,11 @@
 mod config;
 mod labels;
 mod source;
+mod transfer;
 
 use crate::directive::{Built, Directive};
 use crate::env::{Describe, Env};
+use crate::handover::Transfer;
 use crate::metrics::labels;
 use crate::zones::Zones;
 use chain::{Exchange, Failure, Plugin, Step};
@@ -26,7 +28,7 @@ use wire::Rcode;
 
 /// The directive and the plugin.
 pub(crate) struct Kubernetes {
-    view: View,
+    view: Arc<View>,
     source: Arc<Source>,
     fallthrough: Option<Zones>,
 }
@@ -40,7 +42,7 @@ impl Directive for Kubernetes {
     }
 
     fn build(config: Config, env: &mut Env<'_>) -> Built {
-        let view = view(&config, env)?;
+        let view = Arc::new(view(&config, env)?);
         let source = source(&config, env);
         env.offer_readiness("kubernetes", source.clone());
         let started = source.clone();
@@ -49,6 +51,7 @@ impl Directive for Kubernetes {
         let fallthrough = config.fallthrough.as_deref().map(Zones::new);
         let plugin = Arc::new(Self { view, source, fallthrough });
         env.offer::<dyn Describe>("kubernetes", plugin.clone());
+        env.offer::<dyn Transfer>("kubernetes", plugin.clone());
         Ok(Some(Box::new(plugin)))
     }
 }
