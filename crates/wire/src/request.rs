@@ -258,7 +258,52 @@ mod tests {
         assert!(!read(QUERY).unwrap().has_edns);
     }
 
+    /// A query for IXFR with an authority section of one record: its type and data.
+    fn ixfr(rtype: u8, data: &[u8]) -> Vec<u8> {
+        let mut message = QUERY.to_vec();
+        let at = message.len() - 3;
+        message[at] = 251;
+        message[9] = 1; // one record in the authority section
+        message.extend_from_slice(&[0xc0, 12, 0, rtype, 0, 1, 0, 0, 0, 0, 0, data.len() as u8]);
+        message.extend_from_slice(data);
+        message[11] = 1;
+        message.extend_from_slice(OPT);
+        message
+    }
+
+    #[test]
+    fn the_serial_of_an_incremental_transfer() {
+        let numbers = [&[1, 2, 3, 4][..], &[0; 16]].concat();
+        let soa = [&b"\x02ns\xc0\x0c\x00"[..], &numbers].concat();
+        let serial = |message: &[u8]| read(message).unwrap().serial;
+        assert_eq!(serial(&ixfr(6, &soa)), Some(0x0102_0304));
+        assert!(read(&ixfr(6, &soa)).unwrap().has_edns);
+        assert_eq!(serial(&ixfr(6, &[&b"\x00\x00"[..], &numbers].concat())), Some(0x0102_0304));
+        for (what, message) in [
+            ("another type", ixfr(1, &soa)),
+            ("an octet too few", ixfr(6, &soa[..soa.len() - 1])),
+            ("an octet too many", ixfr(6, &[&soa[..], &[0]].concat())),
+            ("names that fill the data", ixfr(6, &[1; 22])),
+            ("no data", ixfr(6, b"")),
+        ] {
+            assert_eq!(serial(&message), None, "{what}");
+        }
+        let mut other = ixfr(6, &soa);
+        other[QUERY.len() - 3] = 252;
+        assert_eq!(serial(&other), None, "an AXFR has none");
+        let mut request = read(&ixfr(6, &soa)).unwrap();
+        request.read(QUERY).unwrap();
+        assert_eq!(request.serial, None);
+    }
+
     proptest! {
+        #[test]
+        fn any_data_of_an_soa_are_read_without_a_panic(data in prop::collection::vec(any::<u8>(), 0..60), cut in 0..80usize) {
+            let message = ixfr(6, &data);
+            let _ = read(&message);
+            let _ = read(&message[..message.len() - cut.min(message.len())]);
+        }
+
         #[test]
         fn any_octets_are_read_without_a_panic(message in prop::collection::vec(any::<u8>(), 0..600)) {
             let _ = read(&message);

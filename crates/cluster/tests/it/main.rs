@@ -6,4 +6,5 @@ mod answers;
 mod api;
 mod common;
 mod order;
+mod transfer;
 mod watch;
