@@ -131,3 +131,6 @@ fn up_to_date(zone: &dyn WholeZone, x: &mut Exchange) -> Step {
     );
     Step::Done
 }
+
+#[cfg(test)]
+mod tests;
