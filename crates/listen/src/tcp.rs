@@ -183,7 +183,8 @@ impl Connection {
                     _ => is_busy = false,
                 },
                 Some(answer) = waiting.recv() => self.queue(answer),
-                () = std::future::ready(()), if !self.outflows.is_empty() => self.go_on()?,
+                // A message takes long to make, so every other connection has its turn first.
+                () = tokio::task::yield_now(), if !self.outflows.is_empty() => self.go_on()?,
                 Ok(()) = stopping.changed() => idle = self.settings.stopping_idle,
                 () = &mut patience => if self.parked == 0 { break },
             }
@@ -209,6 +210,7 @@ impl Connection {
                 self.queue(answer);
             }
             if !self.outflows.is_empty() {
+                tokio::task::yield_now().await;
                 self.go_on()?;
             } else if self.parked > 0
                 && let Some(answer) = waiting.recv().await
