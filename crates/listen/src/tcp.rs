@@ -295,8 +295,8 @@ impl Connection {
 
     /// Makes one more message of the reply whose turn it is.
     ///
-    /// RFC 5936 §2.2: what cannot be sent to its end is cut with the connection, so that the client
-    /// does not take it for all.
+    /// What cannot be sent to its end is cut with the connection, so that the client does not take it
+    /// for all.
     fn go_on(&mut self) -> io::Result<()> {
         let Some(mut outflow) = self.outflows.pop_front() else { return Ok(()) };
         if outflow.piece() == Piece::More {
