@@ -34,8 +34,8 @@ enum Coming {
 /// Octets of records in one message. What is left of 65,535 is for the header, the question and the
 /// OPT record.
 const MESSAGE_ROOM: usize = 62_000;
-/// Octets of memory that the records of one message take, uncompressed, as far as names with long
-/// apexes go.
+/// Octets of memory that the records of one message may take: in memory no name is compressed, and a
+/// long apex stands in each.
 const BODY_MAX: usize = 512 << 10;
 
 impl Outgoing {
