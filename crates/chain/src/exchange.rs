@@ -1,6 +1,6 @@
 //! One question, from its octets to the reply that grows.
 
-use crate::{Failure, Moment, Step};
+use crate::{Failure, Moment, Step, Stream};
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -71,6 +71,7 @@ pub struct Exchange {
     rewrites: Rewrites,
     memos: Memos,
     refresh: Option<Box<Refresh>>,
+    stream: Option<Box<dyn Stream>>,
     /// A mark of each question above this one, and of its own.
     chased: [u64; Self::DEPTH_MAX as usize + 1],
     /// The block that serves the question, and the plugin whose turn it is.
@@ -123,6 +124,7 @@ impl Exchange {
             rewrites: Rewrites::default(),
             memos: Memos::default(),
             refresh: None,
+            stream: None,
             chased: [0; Self::DEPTH_MAX as usize + 1],
             block: 0,
             at: 0,
@@ -195,6 +197,7 @@ impl Exchange {
         self.failure = None;
         self.failure_logged = false;
         self.live = false;
+        self.stream = None;
         if self.request.opcode == Opcode::QUERY {
             self.reply.flags = self.request.flags.only(Flags::RD.with(Flags::CD));
         }
@@ -346,6 +349,19 @@ impl Exchange {
     /// What is to be refreshed; taken by the listener once the reply is encoded.
     pub fn take_refresh(&mut self) -> Option<Box<Refresh>> {
         self.refresh.take()
+    }
+
+    /// Lets the reply take as many messages as `stream` has. The reply's own records are what plugins
+    /// above see of it, and are not sent.
+    ///
+    /// Only a client's own question over TCP can be answered so.
+    pub fn stream(&mut self, stream: Box<dyn Stream>) {
+        self.stream = Some(stream);
+    }
+
+    /// The records of a reply that takes several messages; taken by the listener.
+    pub fn take_stream(&mut self) -> Option<Box<dyn Stream>> {
+        self.stream.take()
     }
 
     /// The OPT record that an upstream server is to see, if any.

@@ -16,6 +16,7 @@ mod failure;
 mod moment;
 mod plugin;
 mod router;
+mod stream;
 mod walk;
 
 pub use exchange::{Client, Exchange, Refresh, Transport};
@@ -23,4 +24,5 @@ pub use failure::{Failure, UpstreamFailure};
 pub use moment::{Clock, Moment};
 pub use plugin::{Observe, Plugin, Resolving, Step};
 pub use router::{Block, Router};
+pub use stream::{Piece, Stream};
 pub use walk::{Chain, Ended, Link, Rest, Ticket};

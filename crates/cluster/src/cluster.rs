@@ -10,6 +10,7 @@ use crate::objects::{Kind, Kinds};
 use foldhash::quality::RandomState;
 use std::hash::{BuildHasher, Hash};
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The names and addresses of a cluster, as they are now.
 ///
@@ -34,6 +35,8 @@ pub struct Cluster {
     /// Whether a snapshot says what all of it is.
     restored: AtomicBool,
     awaited: Kinds,
+    /// Held by who publishes, and by who wants to see all of it at one moment. No answer takes it.
+    publishing: Mutex<()>,
 }
 
 impl Cluster {
@@ -51,6 +54,7 @@ impl Cluster {
             listed: AtomicU16::new(0),
             restored: AtomicBool::new(false),
             awaited,
+            publishing: Mutex::new(()),
         }
     }
 
@@ -80,6 +84,11 @@ impl Cluster {
     /// The same for the ways in which services are reached from outside of the cluster.
     pub(crate) fn external_serial(&self) -> u32 {
         self.external_serial.load(Ordering::Relaxed)
+    }
+
+    /// Keeps the cluster as it is for as long as the guard lives.
+    pub(crate) fn hold(&self) -> MutexGuard<'_, ()> {
+        self.publishing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn set_listed(&self, kind: Kind) {

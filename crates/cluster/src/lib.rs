@@ -27,13 +27,14 @@ mod model;
 mod objects;
 mod path;
 mod selector;
+#[cfg(feature = "watch")]
 pub mod snapshot;
 mod view;
 #[cfg(feature = "watch")]
 pub mod watch;
 
-pub use answer::Found;
 pub use answer::external::{ExternalOptions, ExternalView, VisitedRecord};
+pub use answer::{Found, ZoneCopy};
 pub use cluster::Cluster;
 pub use described::{Described, NoObject};
 pub use model::{Changes, Contents, Model};

@@ -199,7 +199,7 @@ fn primary_of(zones: &[NameBuf]) -> Option<NameBuf> {
     forward.or_else(|| zones.iter().find(is_bare)).copied()
 }
 
-fn is_reverse(name: Name<'_>) -> bool {
+pub(crate) fn is_reverse(name: Name<'_>) -> bool {
     [IN_ADDR_ARPA, IP6_ARPA]
         .iter()
         .any(|zone| Name::from_octets(zone).is_ok_and(|zone| name.is_at_or_below(zone)))

@@ -14,6 +14,7 @@
 mod lane;
 mod listener;
 pub mod mmsg;
+mod outflow;
 mod service;
 mod socket;
 mod tcp;

@@ -1,9 +1,15 @@
 //! Streams: read all that is there, answer all, write once.
+//!
+//! A reply of several messages ([`Outflow`]) is made message by message, in turn with everything else
+//! that the connection has to do. A message is made when those before it are written, so that a slow
+//! client makes its own transfer wait, and nothing grows.
 
+use crate::outflow::Outflow;
 use crate::service::{Service, Stats};
 use crate::udp::{canonical, reject_into};
-use chain::{Client, Ended, Exchange, Moment, Router, Transport};
+use chain::{Client, Ended, Exchange, Moment, Piece, Router, Transport};
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 use std::pin::pin;
@@ -103,6 +109,7 @@ fn open(
         replies,
         input: Vec::new(),
         output: Vec::new(),
+        outflows: VecDeque::new(),
         parked: 0,
         service_time: Duration::ZERO,
     };
@@ -131,13 +138,22 @@ struct Connection {
     settings: TcpSettings,
     client: Client,
     /// Where answers that waited come in.
-    replies: mpsc::Sender<Vec<u8>>,
+    replies: mpsc::Sender<Ready>,
     input: Vec<u8>,
     output: Vec<u8>,
+    /// Replies of several messages that are not through yet.
+    outflows: VecDeque<Box<Outflow>>,
     /// How many queries wait.
     parked: usize,
     /// What one query of the last read took.
     service_time: Duration,
+}
+
+/// An answer that has waited, and what follows it; without octets if there is to be none.
+#[derive(Default)]
+struct Ready {
+    octets: Vec<u8>,
+    rest: Option<Box<Outflow>>,
 }
 
 /// Octets that are read at once, and that a silent connection keeps for reading and for writing.
@@ -151,7 +167,7 @@ impl Connection {
     async fn serve(
         mut self,
         mut stream: TcpStream,
-        mut waiting: mpsc::Receiver<Vec<u8>>,
+        mut waiting: mpsc::Receiver<Ready>,
         mut stopping: watch::Receiver<bool>,
     ) -> io::Result<()> {
         let mut patience = pin!(sleep(self.settings.first_read));
@@ -166,12 +182,14 @@ impl Connection {
                     0 => break,
                     _ => is_busy = false,
                 },
-                Some(answer) = waiting.recv() => self.queue(&answer),
+                Some(answer) = waiting.recv() => self.queue(answer),
+                // A message takes long to make, so every other connection has its turn first.
+                () = tokio::task::yield_now(), if !self.outflows.is_empty() => self.go_on()?,
                 Ok(()) = stopping.changed() => idle = self.settings.stopping_idle,
                 () = &mut patience => if self.parked == 0 { break },
             }
             while let Ok(answer) = waiting.try_recv() {
-                self.queue(&answer);
+                self.queue(answer);
             }
             is_busy |= self.answer_all(&mut stream).await?;
             if is_busy {
@@ -185,15 +203,24 @@ impl Connection {
     async fn finish(
         mut self,
         stream: &mut TcpStream,
-        mut waiting: mpsc::Receiver<Vec<u8>>,
+        mut waiting: mpsc::Receiver<Ready>,
     ) -> io::Result<()> {
-        while self.parked > 0
-            && let Some(answer) = waiting.recv().await
-        {
-            self.queue(&answer);
+        loop {
+            while let Ok(answer) = waiting.try_recv() {
+                self.queue(answer);
+            }
+            if !self.outflows.is_empty() {
+                tokio::task::yield_now().await;
+                self.go_on()?;
+            } else if self.parked > 0
+                && let Some(answer) = waiting.recv().await
+            {
+                self.queue(answer);
+            } else if self.output.is_empty() {
+                return stream.shutdown().await;
+            }
             self.write(stream).await?;
         }
-        stream.shutdown().await
     }
 
     /// Answers every whole query of the input; whether there was one.
@@ -249,11 +276,10 @@ impl Connection {
             }
             Ended::Dropped => router.replied(&x, 0),
             Ended::Reply => {
-                let octets = DESK.with_borrow_mut(|desk| {
-                    let reply = desk.reply(&x, &self.service.stats);
-                    self.output.extend_from_slice(reply);
-                    reply.len() - LENGTH_SIZE
+                let (octets, rest) = DESK.with_borrow_mut(|desk| {
+                    desk.answer(&mut x, &self.service.stats, &mut self.output)
                 });
+                self.outflows.extend(rest);
                 router.replied(&x, octets);
             }
         }
@@ -261,9 +287,27 @@ impl Connection {
         lane.give_back(x);
     }
 
-    fn queue(&mut self, answer: &[u8]) {
+    fn queue(&mut self, answer: Ready) {
         self.parked -= 1;
-        self.output.extend_from_slice(answer);
+        self.output.extend_from_slice(&answer.octets);
+        self.outflows.extend(answer.rest);
+    }
+
+    /// Makes one more message of the reply whose turn it is.
+    ///
+    /// What cannot be sent to its end is cut with the connection, so that the client does not take it
+    /// for all.
+    fn go_on(&mut self) -> io::Result<()> {
+        let Some(mut outflow) = self.outflows.pop_front() else { return Ok(()) };
+        if outflow.piece() == Piece::More {
+            DESK.with_borrow_mut(|desk| desk.next(&mut outflow, &mut self.output));
+        }
+        match outflow.piece() {
+            Piece::More => self.outflows.push_back(outflow),
+            Piece::Last => {}
+            Piece::Broken => return Err(io::ErrorKind::ConnectionAborted.into()),
+        }
+        Ok(())
     }
 
     async fn write(&mut self, stream: &mut TcpStream) -> io::Result<()> {
@@ -276,27 +320,29 @@ impl Connection {
 
 /// The answer that a connection waits for; an empty one if there is to be none.
 struct Answer {
-    to: Option<mpsc::Sender<Vec<u8>>>,
+    to: Option<mpsc::Sender<Ready>>,
     stats: Arc<Stats>,
 }
 
 impl Answer {
     /// Sends the answer on; its octets.
-    fn send(mut self, x: &Exchange) -> usize {
-        let reply = DESK.with_borrow_mut(|desk| desk.reply(x, &self.stats).to_vec());
-        let octets = reply.len() - LENGTH_SIZE;
+    fn send(mut self, x: &mut Exchange) -> usize {
+        let mut ready = Ready::default();
+        let (length, rest) =
+            DESK.with_borrow_mut(|desk| desk.answer(x, &self.stats, &mut ready.octets));
+        ready.rest = rest;
         if let Some(to) = self.to.take() {
             // There is room for each query that waits; without a reader the client is gone.
-            let _ = to.try_send(reply);
+            let _ = to.try_send(ready);
         }
-        octets
+        length
     }
 }
 
 impl Drop for Answer {
     fn drop(&mut self) {
         if let Some(to) = self.to.take() {
-            let _ = to.try_send(Vec::new());
+            let _ = to.try_send(Ready::default());
         }
     }
 }
@@ -315,6 +361,32 @@ struct Desk {
 }
 
 impl Desk {
+    /// Appends the reply to `x` to `out`, or the first message of it; its octets, and what follows.
+    fn answer(
+        &mut self,
+        x: &mut Exchange,
+        stats: &Stats,
+        out: &mut Vec<u8>,
+    ) -> (usize, Option<Box<Outflow>>) {
+        let Some(mut outflow) = Outflow::of(x) else {
+            let reply = self.reply(x, stats);
+            out.extend_from_slice(reply);
+            return (reply.len() - LENGTH_SIZE, None);
+        };
+        let length = self.next(&mut outflow, out);
+        // A broken one stays, to end the connection.
+        (length, Some(outflow).filter(|outflow| outflow.piece() != Piece::Last))
+    }
+
+    /// Appends the next message to `out`, if there is one; its octets.
+    fn next(&mut self, outflow: &mut Outflow, out: &mut Vec<u8>) -> usize {
+        let Some(length) = outflow.next(&mut self.encoder, &mut self.out[LENGTH_SIZE..]) else {
+            return 0;
+        };
+        out.extend_from_slice(self.framed(length));
+        length
+    }
+
     fn reply(&mut self, x: &Exchange, stats: &Stats) -> &[u8] {
         let length = stats.encode(x, &mut self.encoder, &mut self.out[LENGTH_SIZE..]);
         self.framed(length)

@@ -3,7 +3,8 @@
 #![expect(clippy::disallowed_methods, reason = "a test has no clock but the real one")]
 
 use chain::{
-    Block, Chain, Clock, Exchange, Link, Moment, Observe, Plugin, Resolving, Rest, Router, Step,
+    Block, Chain, Clock, Exchange, Link, Moment, Observe, Piece, Plugin, Resolving, Rest, Router,
+    Step, Stream,
 };
 use listen::{LaneSettings, Listener, Service, SlowLane, Stats, TcpSettings, Workers};
 use std::io::{Read, Write};
@@ -13,7 +14,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
-use wire::{Class, Encoder, Flags, Message, NameBuf, Rcode, RecordType, Section};
+use wire::{Body, Class, Encoder, Flags, Message, NameBuf, Rcode, RecordType, Section};
 
 /// Answers names that begin with `now` at once, `wait` when told, `never` never, `fresh` once and then
 /// never.
@@ -28,7 +29,10 @@ struct Source {
 impl Plugin for Source {
     fn query(&self, x: &mut Exchange) -> Step {
         match x.question.name().first_label() {
-            Some(b"wait" | b"never") => Step::Wait,
+            Some(b"wait" | b"never" | b"late") => Step::Wait,
+            Some(b"many") => many(x, MANY, Piece::Last),
+            Some(b"endless") => many(x, u32::MAX, Piece::Last),
+            Some(b"broken") => many(x, 2, Piece::Broken),
             Some(b"fresh") if self.asked.swap(true, Ordering::Relaxed) => Step::Wait,
             Some(b"drop") => Step::Drop,
             Some(b"cut") => {
@@ -55,6 +59,9 @@ impl Plugin for Source {
             }
             self.go.notified().await;
             x.resumed(Moment(1));
+            if x.question.name().first_label() == Some(b"late") {
+                return many(x, MANY, Piece::Last);
+            }
             answer(x)
         })
     }
@@ -91,6 +98,41 @@ fn answer(x: &mut Exchange) -> Step {
         }
     }
     Step::Done
+}
+
+/// Messages of a long reply.
+const MANY: u32 = 50;
+
+/// A reply of so many messages, which ends like this.
+fn many(x: &mut Exchange, messages: u32, end: Piece) -> Step {
+    x.stream(Box::new(Messages { left: messages, end }));
+    Step::Done
+}
+
+struct Messages {
+    left: u32,
+    end: Piece,
+}
+
+impl Stream for Messages {
+    /// Numbers messages downwards, and makes them large.
+    fn next(&mut self, body: &mut Body) -> Piece {
+        if self.left == 0 {
+            return self.end;
+        }
+        self.left -= 1;
+        let owner: NameBuf = format!("n{}.test", self.left).parse().unwrap();
+        for _ in 0..150 {
+            body.push(
+                Section::Answer,
+                owner.as_name(),
+                5,
+                RecordType::TXT,
+                &[&[199][..], &[0; 199]].concat(),
+            );
+        }
+        if self.left == 0 && self.end == Piece::Last { Piece::Last } else { Piece::More }
+    }
 }
 
 struct TestClock(Instant);
@@ -506,4 +548,82 @@ fn a_port_in_use_is_known_before_anything_is_served() {
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
     let error = Listener::open(taken.local_addr().unwrap(), 1).map(|_| ()).unwrap_err();
     assert!(matches!(error, listen::OpenError::Udp { .. }), "{error:?}");
+}
+
+/// Reads all of a long reply with this id.
+fn read_many(stream: &mut TcpStream, id: u16) {
+    for number in (0..MANY).rev() {
+        let message = read_framed(stream);
+        assert_eq!((message.id, message.body.answer.len()), (id, 150));
+        let owner = message.body.owner(&message.body.answer[0]).to_string();
+        assert_eq!(owner, format!("n{number}.test."));
+        assert!(!message.flags.has(Flags::TC));
+    }
+}
+
+#[test]
+fn a_reply_of_several_messages_is_one_reply() {
+    let served = serve("127.0.0.1:0", LaneSettings::default());
+    let mut stream = served.tcp();
+    stream.write_all(&framed(&query(1, "many.test"))).unwrap();
+    read_many(&mut stream, 1);
+    stream.write_all(&framed(&query(2, "late.test"))).unwrap();
+    served.go.notify_one();
+    read_many(&mut stream, 2);
+    let sizes: Vec<_> = (0..2).map(|_| served.sizes.recv().unwrap()).collect();
+    assert!(sizes.iter().all(|size| (30_000..65_536).contains(size)), "{sizes:?}");
+    assert!(served.sizes.try_recv().is_err(), "each is counted once");
+}
+
+#[test]
+fn a_long_reply_goes_on_when_the_client_has_closed_its_side() {
+    let served = serve("127.0.0.1:0", LaneSettings::default());
+    let mut stream = served.tcp();
+    stream.write_all(&framed(&query(1, "many.test"))).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    read_many(&mut stream, 1);
+    assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0);
+}
+
+#[test]
+fn a_long_reply_does_not_hold_up_the_others() {
+    let served = serve("127.0.0.1:0", LaneSettings::default());
+    let mut stream = served.tcp();
+    let queries = [query(1, "endless.test"), query(2, "now.test"), query(3, "endless.test")];
+    stream.write_all(&queries.map(|query| framed(&query)).concat()).unwrap();
+    let mut ids: Vec<_> = (0..40).map(|_| read_framed(&mut stream).id).collect();
+    assert!(ids[..4].contains(&2), "{ids:?}");
+    stream.write_all(&framed(&query(4, "now.test"))).unwrap();
+    while ids.last() != Some(&4) {
+        ids.push(read_framed(&mut stream).id);
+    }
+    let count = |id| ids[..40].iter().filter(|known| **known == id).count();
+    assert!(count(1).abs_diff(count(3)) <= 3, "long replies take turns: {ids:?}");
+}
+
+#[test]
+fn a_client_that_reads_nothing_is_cut_and_disturbs_nobody() {
+    let tcp = TcpSettings { write: Duration::from_millis(300), ..TcpSettings::default() };
+    let served = serve_with("127.0.0.1:0", LaneSettings::default(), tcp);
+    let mut silent = served.tcp();
+    silent.write_all(&framed(&query(1, "endless.test"))).unwrap();
+    let mut other = served.tcp();
+    for id in 0..20 {
+        other.write_all(&framed(&query(id, "now.test"))).unwrap();
+        assert_eq!(read_framed(&mut other).id, id);
+    }
+    until(|| count(&served.service.stats.connections) == 1);
+    other.write_all(&framed(&query(21, "now.test"))).unwrap();
+    assert_eq!(read_framed(&mut other).id, 21);
+}
+
+#[test]
+fn a_reply_that_cannot_be_finished_ends_the_connection() {
+    let served = serve("127.0.0.1:0", LaneSettings::default());
+    let mut stream = served.tcp();
+    stream.write_all(&framed(&query(1, "broken.test"))).unwrap();
+    for _ in 0..2 {
+        assert_eq!(read_framed(&mut stream).id, 1);
+    }
+    assert!(matches!(stream.read(&mut [0; 1]), Ok(0) | Err(_)));
 }

@@ -29,6 +29,7 @@ mod file;
 mod forward;
 mod go_duration;
 mod go_regex;
+pub mod handover;
 mod health;
 mod hostname;
 mod hosts;
@@ -54,6 +55,7 @@ mod root;
 pub mod stamp;
 #[cfg(test)]
 mod testing;
+mod transfer;
 mod whoami;
 mod zones;
 

@@ -25,6 +25,7 @@ pub const ORDER: &[Entry] = &[
     entry::<crate::acl::Acl>(),
     entry::<crate::cache::Cache>(),
     entry::<crate::minimal::Minimal>(),
+    entry::<crate::transfer::Transfer>(),
     entry::<crate::hosts::Hosts>(),
     entry::<crate::k8s_external::External>(),
     entry::<crate::kubernetes::Kubernetes>(),

@@ -114,6 +114,19 @@ impl Encoder {
         self.message(&head, &Body::new(), opt, out.len(), out)
     }
 
+    /// Writes a message that says that a zone has changed (RFC 1996 §3.7) into `out`, which has 512
+    /// octets or more, and returns its length.
+    pub fn notify(&mut self, id: u16, zone: Name<'_>, out: &mut [u8]) -> usize {
+        let head = Head {
+            id,
+            opcode: Opcode::NOTIFY,
+            flags: Flags::AA,
+            rcode: Rcode::NOERROR,
+            question: Some((zone, RecordType::SOA, Class::IN)),
+        };
+        self.message(&head, &Body::new(), None, out.len(), out)
+    }
+
     fn message(
         &mut self,
         head: &Head<'_>,

@@ -25,6 +25,9 @@ pub struct Request {
     pub edns: Edns,
     /// Whether there is an OPT record.
     pub has_edns: bool,
+    /// The serial of the SOA record in the authority section: the zone that the client of an IXFR has
+    /// (RFC 1995 §3). Other types do not read it.
+    pub serial: Option<u32>,
     /// Octets of the message, for the metrics.
     pub size: u16,
 }
@@ -52,6 +55,7 @@ impl Request {
             class: Class::IN,
             edns: Edns::default(),
             has_edns: false,
+            serial: None,
             size: 0,
         }
     }
@@ -66,6 +70,7 @@ impl Request {
         self.class = question.class;
         self.edns.clear();
         self.has_edns = false;
+        self.serial = None;
         self.size = (HEADER_LEN + question.name().len() + 4) as u16;
     }
 
@@ -79,6 +84,7 @@ impl Request {
         self.class = other.class;
         self.edns.copy_from(&other.edns);
         self.has_edns = other.has_edns;
+        self.serial = other.serial;
         self.size = other.size;
     }
 
@@ -106,6 +112,7 @@ impl Request {
         self.flags = flags;
         self.opcode = opcode_of(word(2));
         self.has_edns = false;
+        self.serial = None;
         self.size = message.len().min(u16::MAX as usize) as u16;
         if self.opcode != Opcode::QUERY && self.opcode != Opcode::NOTIFY {
             return Err(Reject::Code(Rcode::NOTIMP));
@@ -115,7 +122,8 @@ impl Request {
             return Err(Reject::Code(Rcode::FORMERR));
         }
         let rest = self.read_question(body).ok_or(Reject::Code(Rcode::FORMERR))?;
-        self.read_records(message, message.len() - rest.len(), answers + authorities, additionals)
+        let at = message.len() - rest.len();
+        self.read_records(message, at, [answers, authorities, additionals])
     }
 
     fn read_question<'a>(&mut self, body: &'a [u8]) -> Option<&'a [u8]> {
@@ -127,15 +135,16 @@ impl Request {
         Some(rest)
     }
 
-    /// Walks over the records behind the question to find the OPT record.
+    /// Walks over the records behind the question to find the OPT record, and the SOA record of an
+    /// IXFR.
     fn read_records(
         &mut self,
         message: &[u8],
         mut at: usize,
-        before: u16,
-        additionals: u16,
+        [answers, authorities, additionals]: [u16; 3],
     ) -> Result<(), Reject> {
         const MALFORMED: Reject = Reject::CodeWithQuestion(Rcode::FORMERR);
+        let before = answers + authorities;
         for index in 0..before + additionals {
             if at == message.len() {
                 break; // counted, but not there
@@ -146,6 +155,10 @@ impl Request {
             let word = |at: usize| u16::from_be_bytes([fixed[at], fixed[at + 1]]);
             at += 10;
             let data = message.get(at..at + word(8) as usize).ok_or(MALFORMED)?;
+            if self.rtype == RecordType::IXFR && index >= answers && index < before {
+                let is_soa = RecordType(word(0)) == RecordType::SOA;
+                self.serial = is_soa.then(|| serial_at(message, at, data.len())).flatten();
+            }
             at += data.len();
             if RecordType(word(0)) != RecordType::OPT || index < before {
                 continue;
@@ -175,6 +188,13 @@ impl Default for Request {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// The serial of the SOA data at `at`: two names, compressed or not, then five numbers.
+fn serial_at(message: &[u8], at: usize, length: usize) -> Option<u32> {
+    let numbers = skip_name(message, skip_name(message, at)?)?;
+    let serial = message.get(numbers..)?.first_chunk()?;
+    (numbers + 20 == at + length).then(|| u32::from_be_bytes(*serial))
 }
 
 /// Where the name at `at` ends, compressed or not, without following it.
@@ -238,7 +258,52 @@ mod tests {
         assert!(!read(QUERY).unwrap().has_edns);
     }
 
+    /// A query for IXFR with an authority section of one record: its type and data.
+    fn ixfr(rtype: u8, data: &[u8]) -> Vec<u8> {
+        let mut message = QUERY.to_vec();
+        let at = message.len() - 3;
+        message[at] = 251;
+        message[9] = 1; // one record in the authority section
+        message.extend_from_slice(&[0xc0, 12, 0, rtype, 0, 1, 0, 0, 0, 0, 0, data.len() as u8]);
+        message.extend_from_slice(data);
+        message[11] = 1;
+        message.extend_from_slice(OPT);
+        message
+    }
+
+    #[test]
+    fn the_serial_of_an_incremental_transfer() {
+        let numbers = [&[1, 2, 3, 4][..], &[0; 16]].concat();
+        let soa = [&b"\x02ns\xc0\x0c\x00"[..], &numbers].concat();
+        let serial = |message: &[u8]| read(message).unwrap().serial;
+        assert_eq!(serial(&ixfr(6, &soa)), Some(0x0102_0304));
+        assert!(read(&ixfr(6, &soa)).unwrap().has_edns);
+        assert_eq!(serial(&ixfr(6, &[&b"\x00\x00"[..], &numbers].concat())), Some(0x0102_0304));
+        for (what, message) in [
+            ("another type", ixfr(1, &soa)),
+            ("an octet too few", ixfr(6, &soa[..soa.len() - 1])),
+            ("an octet too many", ixfr(6, &[&soa[..], &[0]].concat())),
+            ("names that fill the data", ixfr(6, &[1; 22])),
+            ("no data", ixfr(6, b"")),
+        ] {
+            assert_eq!(serial(&message), None, "{what}");
+        }
+        let mut other = ixfr(6, &soa);
+        other[QUERY.len() - 3] = 252;
+        assert_eq!(serial(&other), None, "an AXFR has none");
+        let mut request = read(&ixfr(6, &soa)).unwrap();
+        request.read(QUERY).unwrap();
+        assert_eq!(request.serial, None);
+    }
+
     proptest! {
+        #[test]
+        fn any_data_of_an_soa_are_read_without_a_panic(data in prop::collection::vec(any::<u8>(), 0..60), cut in 0..80usize) {
+            let message = ixfr(6, &data);
+            let _ = read(&message);
+            let _ = read(&message[..message.len() - cut.min(message.len())]);
+        }
+
         #[test]
         fn any_octets_are_read_without_a_panic(message in prop::collection::vec(any::<u8>(), 0..600)) {
             let _ = read(&message);

@@ -141,6 +141,13 @@ impl Zone {
             .chain(all.filter(|rrset| rrset.rtype() != RecordType::SOA))
     }
 
+    /// The sets of records of one name, by its place in canonical order: the apex is at 0, and there
+    /// are [`Zone::name_count`] names. For who goes through a zone in pieces, see [`Zone::rrsets`].
+    pub fn rrsets_of_name(&self, place: usize) -> impl Iterator<Item = Rrset<'_>> {
+        let node = u32::try_from(place).ok().filter(|_| place < self.nodes.len());
+        node.into_iter().flat_map(|node| self.rrsets_at(node))
+    }
+
     /// The records of one name and type, as they stand in the zone: no wildcard, alias or delegation
     /// is followed.
     pub fn find(&self, owner: Name<'_>, rtype: RecordType) -> Option<Rrset<'_>> {

@@ -11,12 +11,14 @@ pub(crate) mod external;
 mod pod;
 mod reverse;
 mod service;
+mod transfer;
 
 use crate::address::Address;
 use crate::cluster::Cluster;
 use crate::path::Path;
 use crate::view::{View, Zone};
 use service::Wanted;
+pub use transfer::ZoneCopy;
 use wire::{Body, Name, Question, RecordType, Reply, Section};
 
 /// What there is at the name that was asked for.

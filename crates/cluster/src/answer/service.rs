@@ -198,10 +198,7 @@ impl Asking<'_> {
         let Ok(service) = NameBuf::join(entry.key(), self.zone.services()) else { return };
         let (begin, additional) = (self.body.answer.len(), self.body.additional.len());
         let pod_names = self.view.endpoint_pod_names;
-        let ports =
-            |slice: &PackedSlice| slice.ports().filter(|port| wanted.takes_port(port)).count();
-        let pairs = chosen(entry, wanted, pod_names).map(|(slice, _)| ports(slice).max(1)).sum();
-        let weight = weight(pairs);
+        let weight = weight(pairs(entry, wanted, pod_names));
         for (slice, endpoint) in chosen(entry, wanted, pod_names) {
             let label = endpoint.label(pod_names);
             let Ok(target) = NameBuf::child(label.as_bytes(), service.as_name()) else { continue };
@@ -243,6 +240,12 @@ fn chosen<'a>(
     let slices = entry.slices().iter().filter(|slice| wanted.takes_slice(slice));
     let endpoints = slices.flat_map(|slice| slice.endpoints().map(move |it| (slice, it)));
     endpoints.filter(move |(_, endpoint)| wanted.takes_endpoint(endpoint, pod_names))
+}
+
+/// How many pairs of endpoint and port are wanted.
+pub(super) fn pairs(entry: &Entry, wanted: &Wanted<'_>, pod_names: bool) -> usize {
+    let ports = |slice: &PackedSlice| slice.ports().filter(|port| wanted.takes_port(port)).count();
+    chosen(entry, wanted, pod_names).map(|(slice, _)| ports(slice).max(1)).sum()
 }
 
 /// CoreDNS shares 100 out among the pairs of address and port, before it drops repeated records;

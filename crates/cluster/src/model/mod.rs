@@ -279,6 +279,7 @@ impl Model {
 
     fn publish(&mut self, now: u32) -> Changes {
         let mut pending = std::mem::take(&mut self.pending);
+        let _publishing = self.cluster.hold();
         let namespaces = self.publish_namespaces(&mut pending.namespaces);
         let pods = self.publish_pods(&mut pending.pods);
         let services = self.publish_entries(&mut pending.entries);

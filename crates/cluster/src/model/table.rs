@@ -27,6 +27,15 @@ struct Slot<T> {
     value: T,
 }
 
+/// A part of a table as it was.
+pub(crate) struct Part<T>(Slots<T>);
+
+impl<T> Part<T> {
+    pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
+        self.0.slice.iter().map(|slot| &slot.value)
+    }
+}
+
 /// What a table holds.
 pub(crate) trait Value: Clone {
     /// Whether two values of one hash stand for the same thing, so that one replaces the other.
@@ -72,6 +81,12 @@ impl<T: Value> Table<T> {
         for shard in &self.shards {
             slots(&shard.0.load()).iter().for_each(|slot| look(&slot.value));
         }
+    }
+
+    /// All parts as they are now: for a moment of the whole table, nothing may be published
+    /// meanwhile. Copies no value.
+    pub(crate) fn parts(&self) -> Vec<Part<T>> {
+        self.shards.iter().filter_map(|shard| shard.0.load_full()).map(Part).collect()
     }
 
     /// How many values there are.

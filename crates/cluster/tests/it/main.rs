@@ -7,6 +7,7 @@ mod api;
 mod common;
 mod external;
 mod order;
+mod transfer;
 mod watch;
 mod watch_faults;
 mod watch_flapping;

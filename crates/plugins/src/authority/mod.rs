@@ -5,6 +5,7 @@
 //!
 //! **What this is not.** No directive, and no zone: `zone::Zone` knows what is in one.
 
+mod whole;
 mod zone_file;
 
 pub(crate) use zone_file::{NoZone, Seen, ZoneFile};

@@ -1,6 +1,7 @@
 //! A zone that follows its file.
 
 use crate::env::{Env, Tasks};
+use crate::handover::{Announce, Announcer};
 use crate::stamp::Stamp;
 use arc_swap::{ArcSwapOption, Guard};
 use std::io;
@@ -107,24 +108,42 @@ impl ZoneFile {
         zone::load(self.origin.as_name(), source, &mut find).map_err(NoZone::Mistakes)
     }
 
-    /// Looks for changes from time to time, and tells the log.
-    pub(crate) fn watch(self: &Arc<Self>, runtime: &Handle, every: Duration) {
+    /// Looks for changes from time to time, and tells the log and who wants to know.
+    pub(crate) fn watch(self: &Arc<Self>, runtime: &Handle, every: Duration, to: Announcer) {
         let file = Arc::downgrade(self);
         self.tasks.restart(runtime, async move {
             loop {
                 tokio::time::sleep(every).await;
                 let Some(file) = file.upgrade() else { return };
+                let to = to.clone();
                 // A large zone must not hold up the questions that wait.
-                let _ = tokio::task::spawn_blocking(move || file.load_and_tell()).await;
+                let _ = tokio::task::spawn_blocking(move || file.load_and_tell(&to)).await;
             }
         });
     }
 
-    /// Loads if there is a change, and logs what came of it: what is wrong is told once.
-    pub(crate) fn load_and_tell(&self) {
+    /// Tells who wants to know that the zone is there, if it is.
+    pub(crate) fn announce(&self, to: &impl Announce) {
+        if self.zone().is_some() {
+            to.changed(&self.origin);
+        }
+    }
+
+    /// Loads if there is a change, and logs what came of it: what is wrong is told once. Another
+    /// serial is announced.
+    pub(crate) fn load_and_tell(&self, to: &impl Announce) {
         if self.lock().is_untouched() {
             return;
         }
+        let serial = |zone: &Guard<Option<Arc<Zone>>>| zone.as_ref().map(|zone| zone.serial());
+        let before = serial(&self.zone());
+        self.load_and_log();
+        if serial(&self.zone()) != before {
+            self.announce(to);
+        }
+    }
+
+    fn load_and_log(&self) {
         let (origin, path) = (self.origin.to_string(), self.path.display().to_string());
         match self.load() {
             Ok(Seen::Same) => {}

@@ -9,6 +9,7 @@ mod scan;
 use crate::authority::Authority;
 use crate::directive::{Built, Directive};
 use crate::env::{Env, Tasks};
+use crate::handover::{Announcer, Offer, Transfer};
 use crate::metrics::labels;
 use crate::zones::Zones;
 use arc_swap::ArcSwap;
@@ -19,6 +20,7 @@ use scan::Folder;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
+use wire::Name;
 
 /// The directive and the plugin.
 pub(crate) struct Auto {
@@ -53,12 +55,27 @@ impl Directive for Auto {
         let key = format!("{path:?} {} {} {followed}", config.pattern, config.template);
         let new = || Served { folder, authority: ArcSwap::default(), tasks: Tasks::default() };
         let served = env.keep(key, new);
-        served.scan();
-        if followed {
-            let (watched, every) = (served.clone(), config.reload);
-            env.on_start(move |runtime| watched.watch(runtime, every));
+        let to = Announcer::new(env);
+        served.scan(&to);
+        let (started, every) = (served.clone(), config.reload);
+        env.on_start(move |runtime| {
+            started.authority.load().iter().for_each(|zone| zone.announce(&to));
+            if followed {
+                started.watch(runtime, every, to);
+            }
+        });
+        let plugin = Arc::new(Self { zones: Zones::new(&config.zones), served });
+        env.offer::<dyn Transfer>("auto", plugin.clone());
+        Ok(Some(Box::new(plugin)))
+    }
+}
+
+impl Transfer for Auto {
+    fn transfer(&self, apex: Name<'_>) -> Offer {
+        if !self.zones.cover(apex) {
+            return Offer::NoZone;
         }
-        Ok(Some(Box::new(Self { zones: Zones::new(&config.zones), served })))
+        self.served.authority.load().transfer(apex)
     }
 }
 
@@ -84,20 +101,26 @@ struct Served {
 }
 
 impl Served {
-    fn scan(&self) {
-        if let Some(authority) = self.folder.scan(&self.authority.load()) {
-            self.authority.store(Arc::new(authority));
+    /// Looks at the files, and announces what is new.
+    fn scan(&self, to: &Announcer) {
+        let before = self.authority.load();
+        let Some(authority) = self.folder.scan(&before, to) else { return };
+        let authority = Arc::new(authority);
+        self.authority.store(authority.clone());
+        for zone in authority.iter().filter(|zone| before.at(zone.origin()).is_none()) {
+            zone.announce(to);
         }
     }
 
-    fn watch(self: &Arc<Self>, runtime: &Handle, every: Duration) {
+    fn watch(self: &Arc<Self>, runtime: &Handle, every: Duration, to: Announcer) {
         let served = Arc::downgrade(self);
         self.tasks.restart(runtime, async move {
             loop {
                 tokio::time::sleep(every).await;
                 let Some(served) = served.upgrade() else { return };
+                let to = to.clone();
                 // Large zones must not hold up the questions that wait.
-                let _ = tokio::task::spawn_blocking(move || served.scan()).await;
+                let _ = tokio::task::spawn_blocking(move || served.scan(&to)).await;
             }
         });
     }

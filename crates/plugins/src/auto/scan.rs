@@ -2,6 +2,7 @@
 
 use crate::authority::{Authority, ZoneFile};
 use crate::go_regex::GoRegex;
+use crate::handover::Announce;
 use crate::metrics::Counter;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -38,15 +39,15 @@ impl Folder {
     }
 
     /// Looks at every file and loads what is new or has changed; the zones as they are now, if any
-    /// has come or gone.
-    pub(super) fn scan(&self, before: &Authority) -> Option<Authority> {
+    /// has come or gone. Zones that stay and have another serial are announced.
+    pub(super) fn scan(&self, before: &Authority, to: &impl Announce) -> Option<Authority> {
         let found = self.find();
         let mut authority = Authority::default();
         let mut changed = false;
         for (origin, path) in found {
             let known = before.at(&origin).filter(|zone| zone.path() == path);
             if let Some(zone) = known {
-                zone.load_and_tell();
+                zone.load_and_tell(to);
                 authority.insert(zone.clone());
             } else if let Some(zone) = load(origin, path) {
                 changed = true;
@@ -162,6 +163,12 @@ mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
+    struct Nobody;
+
+    impl Announce for Nobody {
+        fn changed(&self, _: &NameBuf) {}
+    }
+
     const ZONE: &str = "@ 300 IN SOA ns root 1 7200 1800 86400 30\n@ 300 IN NS ns\n";
 
     /// Makes `text` the content of `db.one.test`, as the kubelet does with that of a ConfigMap.
@@ -182,7 +189,7 @@ mod tests {
         mount(folder.path(), "..1", ZONE);
         let origin: NameBuf = "one.test.".parse().unwrap();
         let mut first = None;
-        let lines = crate::testing::logged(|| first = scanned.scan(&Authority::default()));
+        let lines = crate::testing::logged(|| first = scanned.scan(&Authority::default(), &Nobody));
         let first = first.unwrap();
         let path = folder.path().join("db.one.test");
         assert_eq!(first.at(&origin).unwrap().path(), path);
@@ -191,7 +198,7 @@ mod tests {
         assert_eq!(lines, [inserted]);
         mount(folder.path(), "..2", "no zone");
         std::fs::remove_dir_all(folder.path().join("..1")).unwrap();
-        assert!(scanned.scan(&first).is_none(), "nothing has come or gone");
+        assert!(scanned.scan(&first, &Nobody).is_none(), "nothing has come or gone");
         assert!(first.at(&origin).unwrap().zone().is_some());
     }
 
@@ -203,7 +210,7 @@ mod tests {
             Folder::new(folder.path().into(), r"db\.(.*)", "{1}", Counter::new(1).into()).unwrap();
         for _ in 0..2 {
             let lines = crate::testing::logged(|| {
-                assert!(scanned.scan(&Authority::default()).is_none());
+                assert!(scanned.scan(&Authority::default(), &Nobody).is_none());
             });
             assert_eq!(lines.len(), 1, "{lines:?}");
             assert!(lines[0].starts_with("WARNING plugin/auto Parse zone `one.test.' error: "));

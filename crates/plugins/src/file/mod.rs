@@ -8,12 +8,13 @@ mod config;
 use crate::authority::{Authority, NoZone, Seen, ZoneFile};
 use crate::directive::{Built, Directive};
 use crate::env::Env;
+use crate::handover::{Announcer, Offer, Transfer};
 use crate::zones::Zones;
 use chain::{Exchange, Failure, Plugin, Step};
 use config::{Config, Line};
 use corefile::{Accepted, Block, Code, Mistake, Mistakes, shown};
 use std::sync::Arc;
-use wire::NameBuf;
+use wire::{Name, NameBuf};
 
 /// The directive and the plugin.
 pub(crate) struct File {
@@ -44,7 +45,15 @@ impl Directive for File {
             return Err(mistakes);
         }
         let fallthrough = config.fallthrough.as_deref().map(Zones::new);
-        Ok(Some(Box::new(Self { authority, fallthrough })))
+        let plugin = Arc::new(Self { authority, fallthrough });
+        env.offer::<dyn Transfer>("file", plugin.clone());
+        Ok(Some(Box::new(plugin)))
+    }
+}
+
+impl Transfer for File {
+    fn transfer(&self, apex: Name<'_>) -> Offer {
+        self.authority.transfer(apex)
     }
 }
 
@@ -71,10 +80,13 @@ fn zone(line: &Line, origin: NameBuf, env: &mut Env<'_>, mistakes: &mut Mistakes
         }
         Err(no_zone) => mistakes.push(mistake(line, &zone, &no_zone)),
     }
-    if followed {
-        let (watched, every) = (zone.clone(), line.reload);
-        env.on_start(move |runtime| watched.watch(runtime, every));
-    }
+    let (started, every, to) = (zone.clone(), line.reload, Announcer::new(env));
+    env.on_start(move |runtime| {
+        started.announce(&to);
+        if followed {
+            started.watch(runtime, every, to);
+        }
+    });
     zone
 }
 

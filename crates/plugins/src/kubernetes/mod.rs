@@ -10,10 +10,12 @@ mod labels;
 mod snapshot;
 mod source;
 mod state;
+mod transfer;
 
 use crate::clusters::Clusters;
 use crate::directive::{Built, Directive};
 use crate::env::{Describe, Env};
+use crate::handover::Transfer;
 use crate::metrics::labels;
 use crate::zones::Zones;
 use chain::{Exchange, Failure, Plugin, Step};
@@ -31,7 +33,7 @@ use wire::Rcode;
 
 /// The directive and the plugin.
 pub(crate) struct Kubernetes {
-    view: View,
+    view: Arc<View>,
     source: Arc<Source>,
     fallthrough: Option<Zones>,
 }
@@ -45,7 +47,7 @@ impl Directive for Kubernetes {
     }
 
     fn build(config: Config, env: &mut Env<'_>) -> Built {
-        let view = view(&config, env)?;
+        let view = Arc::new(view(&config, env)?);
         let source = source(&config, env);
         env.offer_readiness("kubernetes", source.clone());
         let started = source.clone();
@@ -55,6 +57,7 @@ impl Directive for Kubernetes {
         let plugin = Arc::new(Self { view, source, fallthrough });
         env.offer::<dyn Describe>("kubernetes", plugin.clone());
         env.offer::<dyn Clusters>("kubernetes", plugin.clone());
+        env.offer::<dyn Transfer>("kubernetes", plugin.clone());
         Ok(Some(Box::new(plugin)))
     }
 }
