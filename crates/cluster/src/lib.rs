@@ -25,6 +25,7 @@ pub mod manifests;
 mod model;
 mod objects;
 mod path;
+mod search;
 mod selector;
 mod view;
 pub mod watch;
@@ -37,5 +38,6 @@ pub use objects::{
     Document, Endpoint, EndpointSlice, Event, Exposure, Ingress, Key, Kind, Kinds, Namespace,
     Object, Odd, Pod, Port, Service, Target,
 };
+pub use search::Searched;
 pub use selector::{BadSelector, Selector};
 pub use view::{BadOptions, Options, Pods, View};
