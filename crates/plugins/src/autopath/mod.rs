@@ -149,7 +149,9 @@ impl Plugin for AutoPath {
 impl AutoPath {
     /// Makes the answer for the name in `element` one to the question; none: it is one.
     fn answer(&self, x: &mut Exchange, element: Option<NameBuf>, progress: Progress) {
-        if let Some((_, found)) = self.found.iter().find(|(server, _)| *server == x.server) {
+        if x.failure().is_none()
+            && let Some((_, found)) = self.found.iter().find(|(server, _)| *server == x.server)
+        {
             found.increment(x.worker);
         }
         let target = element.and_then(|element| progress.name_in(x, &element));
@@ -195,5 +197,59 @@ impl Progress {
         let name = x.question.name();
         let base = name.labels_above(name.skip_labels(self.base)?)?;
         NameBuf::join(base, element.as_name()).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Rig, mistakes};
+
+    #[test]
+    fn the_table_is_sound() {
+        assert_eq!(config::SYNTAX.faults(), [""; 0]);
+    }
+
+    #[test]
+    fn what_knows_no_list_is_a_mistake() {
+        for (line, expected) in [
+            ("autopath", "`autopath` lacks"),
+            ("autopath @canned", "`canned` knows no search lists"),
+            ("autopath a.test /nosuch/resolv.conf", "`/nosuch/resolv.conf` cannot be read"),
+            ("autopath /dev/null {\n ttl 5\n }", "ttl"),
+        ] {
+            let found = mistakes(&format!(". {{\n {line}\n canned\n}}"));
+            assert!(found.iter().any(|mistake| mistake.contains(expected)), "{line}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_list_nothing_is_completed() {
+        for line in ["autopath @kubernetes", "autopath /dev/null"] {
+            let rig = Rig::new(&format!(". {{\n {line}\n canned {{\n rcode NXDOMAIN\n }}\n}}"));
+            assert!(rig.assembly().parts.warnings[0].contains("nothing is completed"));
+            let x = rig.ask("www.shop.svc.cluster.local A");
+            assert_eq!((x.reply.rcode, x.reply.body.len()), (Rcode::NXDOMAIN, 0));
+        }
+    }
+
+    fn x(name: &str) -> Exchange {
+        let mut x = Exchange::new();
+        x.question = Question::new(name.parse::<NameBuf>().unwrap().as_name(), RecordType::A);
+        x
+    }
+
+    #[test]
+    fn a_name_in_another_element() {
+        let progress = Progress::from_bits(Progress { base: 2, tried: 7 }.bits());
+        assert_eq!((progress.base, progress.tried), (2, 7));
+        let name_in = |element: &str| {
+            let name = progress.name_in(&x("www.example.shop.svc.test"), &element.parse().unwrap());
+            name.map(|name| name.to_string())
+        };
+        assert_eq!(name_in("svc.test").as_deref(), Some("www.example.svc.test."));
+        assert_eq!(name_in(".").as_deref(), Some("www.example."));
+        assert_eq!(name_in(&format!("{0}.{0}.{0}.{0}", "x".repeat(60))), None);
+        assert_eq!(progress.name_in(&x("test"), &NameBuf::root()), None);
     }
 }
