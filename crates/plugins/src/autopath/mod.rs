@@ -46,7 +46,7 @@ impl Directive for AutoPath {
     fn build(config: Config, env: &mut Env<'_>) -> Built {
         let search = match config.list {
             Some(List::File(at, file)) => of_file(at, &file, env)?,
-            Some(List::Plugin(at, plugin)) => of_plugin(at, plugin, env),
+            Some(List::Plugin(at, plugin)) => of_plugin(at, &plugin, env),
             None => Search::default(),
         };
         let found = env.site.servers.iter().map(|&server| (server, counter(server, env))).collect();
@@ -72,7 +72,7 @@ fn of_file(at: Span, file: &str, env: &mut Env<'_>) -> Result<Search, Mistakes> 
     Ok(search)
 }
 
-fn of_plugin(at: Span, plugin: String, env: &mut Env<'_>) -> Search {
+fn of_plugin(at: Span, plugin: &str, env: &mut Env<'_>) -> Search {
     let search = Search::default();
     let Some(plugin) = env.site.directives.iter().find(|name| **name == plugin).copied() else {
         let message = format!("there is no `{plugin}` in this server block: nothing is completed");
