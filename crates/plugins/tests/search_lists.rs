@@ -1,4 +1,6 @@
 //! What a search list costs a client, as the C libraries walk through it.
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+#![expect(clippy::disallowed_methods, reason = "a test has no clock but the real one")]
 
 mod bench;
 
