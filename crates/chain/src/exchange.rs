@@ -1,5 +1,6 @@
 //! One question, from its octets to the reply that grows.
 
+use crate::again::Again;
 use crate::{Failure, Moment, Step, Stream};
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -58,20 +59,21 @@ pub struct Exchange {
     pub outgoing: Option<Box<Edns>>,
     /// Labels that plugins offer to `log` and `rewrite`; none unless `metadata` is configured.
     pub labels: Option<Vec<(Cow<'static, str>, String)>>,
-    failure: Option<Failure>,
-    failure_logged: bool,
-    answered_by: Option<(&'static str, u32)>,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) failure_logged: bool,
+    pub(crate) answered_by: Option<(&'static str, u32)>,
     dropped: bool,
-    live: bool,
-    waited: bool,
+    pub(crate) live: bool,
+    pub(crate) waited: bool,
     unfinished: bool,
-    chased_target: bool,
-    chain_cut: bool,
+    pub(crate) chased_target: bool,
+    pub(crate) chain_cut: bool,
     depth: u8,
     rewrites: Rewrites,
     memos: Memos,
-    refresh: Option<Box<Refresh>>,
     stream: Option<Box<dyn Stream>>,
+    pub(crate) again: Again,
+    pub(crate) refresh: Option<Box<Refresh>>,
     /// A mark of each question above this one, and of its own.
     chased: [u64; Self::DEPTH_MAX as usize + 1],
     /// The block that serves the question, and the plugin whose turn it is.
@@ -123,6 +125,7 @@ impl Exchange {
             depth: 0,
             rewrites: Rewrites::default(),
             memos: Memos::default(),
+            again: Again::default(),
             refresh: None,
             stream: None,
             chased: [0; Self::DEPTH_MAX as usize + 1],
@@ -185,6 +188,7 @@ impl Exchange {
         self.chain_cut = false;
         self.rewrites.clear();
         self.memos.clear();
+        self.again.clear();
         self.refresh = None;
         self.clear_reply();
     }
@@ -278,10 +282,11 @@ impl Exchange {
         self.depth
     }
 
-    /// Octets of memory that its replies have come to, that for the target of a CNAME included: a
-    /// large one leaves them behind for good.
+    /// Octets of memory that its replies have come to, those set aside and those of questions behind
+    /// its own included: a large one leaves them behind for good.
     pub fn reserved(&self) -> usize {
-        self.reply.body.reserved() + self.nested.as_deref().map_or(0, Self::reserved)
+        let own = self.reply.body.reserved() + self.again.reserved();
+        own + self.nested.as_deref().map_or(0, Self::reserved)
     }
 
     /// The time from query to now.

@@ -11,6 +11,7 @@
 //! query is there.
 #![forbid(unsafe_code)]
 
+mod again;
 mod exchange;
 mod failure;
 mod moment;

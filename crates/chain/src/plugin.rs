@@ -23,6 +23,7 @@ pub trait Plugin: Send + Sync {
     ///
     /// Sees the question that `query` saw: rewrites of this plugin and of those below are undone.
     /// A dropped question ([`Exchange::is_dropped`]) comes back up as well, with an empty reply.
+    /// Can ask the plugins below again ([`Exchange::ask_again`]).
     fn response(&self, x: &mut Exchange) {
         let _ = x;
     }
@@ -98,6 +99,12 @@ pub enum Step {
     /// The answer section ends with a CNAME whose target lies elsewhere: the whole server is asked
     /// for the target, the answer is appended, then back up.
     Chase,
+    /// The reply depends on what the whole server says to the question of [`Exchange::consult`]: it
+    /// is asked, then this plugin's own `response` is called with the outcome, then back up.
+    ///
+    /// That `response` is also called if the outcome does not come in time, with the failure as
+    /// reply: what was not worth failing for is then replied without the advice.
+    Consult,
 }
 
 /// What [`Plugin::resolve`] returns.

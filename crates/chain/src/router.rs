@@ -121,12 +121,12 @@ impl Router {
     pub fn abandon(&self, x: &mut Exchange, ticket: Ticket, failure: &Failure) -> Ended {
         let walk = self.walk_of(ticket.block);
         let abandoned = catch_unwind(AssertUnwindSafe(|| {
-            let mut at = ticket.at;
+            let mut at = ticket.way_up();
             loop {
                 x.fail(failure.clone());
                 match walk.up(x, 0, at) {
                     // A plugin had another reply, and one above it would wait to finish that.
-                    Ended::Waiting(ticket) => at = ticket.at,
+                    Ended::Waiting(ticket) => at = ticket.way_up(),
                     ended => return ended,
                 }
             }

@@ -37,8 +37,25 @@ pub enum Ended {
 pub struct Ticket {
     pub(crate) block: u16,
     pub(crate) at: usize,
-    /// Whether the target of a CNAME is waited for, and not the plugin.
-    chasing: bool,
+    awaited: Awaited,
+}
+
+/// What a parked exchange waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Awaited {
+    /// The plugin.
+    Plugin,
+    /// The target of a CNAME.
+    Target,
+    /// What the whole server says to the plugin.
+    Advice,
+}
+
+impl Ticket {
+    /// Where the way up begins: a plugin that asked for advice hears the outcome itself.
+    pub(crate) fn way_up(self) -> usize {
+        self.at + usize::from(self.awaited == Awaited::Advice)
+    }
 }
 
 impl Chain {
@@ -83,7 +100,7 @@ impl Walk<'_> {
             x.at = at;
             match link.plugin.query(x) {
                 Step::Next => at += 1,
-                Step::Wait => return self.waiting(at, false),
+                Step::Wait => return self.waiting(at, Awaited::Plugin),
                 end => return self.end(x, top, at, end),
             }
         }
@@ -97,7 +114,9 @@ impl Walk<'_> {
         let link = &self.chain.links[at];
         x.ended_by(link.name, link.line);
         match step {
-            Step::Chase if !self.chase(x) => return self.waiting(at, true),
+            Step::Chase if !self.chase(x) => return self.waiting(at, Awaited::Target),
+            Step::Consult if !self.consult(x) => return self.waiting(at, Awaited::Advice),
+            Step::Consult => return self.up(x, top, at + 1),
             Step::Drop => x.set_dropped(),
             _ => {}
         }
@@ -111,7 +130,11 @@ impl Walk<'_> {
             x.undo_rewrites(index);
             link.plugin.response(x);
             if x.take_unfinished() {
-                return self.waiting(index, false);
+                return self.waiting(index, Awaited::Plugin);
+            }
+            // No deeper than `Exchange::AGAIN_MAX`.
+            if x.take_again() {
+                return self.down(x, top, index + 1);
             }
         }
         if x.is_dropped() { Ended::Dropped } else { Ended::Reply }
@@ -123,18 +146,15 @@ impl Walk<'_> {
         loop {
             let at = ticket.at;
             x.at = at;
-            let ended = if ticket.chasing {
-                self.finish_chase(x).await;
-                self.up(x, top, at)
-            } else {
-                let rest = Rest { walk: self, at };
-                let step = self.chain.links[at].plugin.resolve(x, rest).await;
-                x.at = at;
-                match step {
-                    Step::Next => self.down(x, top, at + 1),
-                    // What `rest.run` has ended stays the answer of the plugin that ended it.
-                    Step::Done if x.answered_by().is_some() => self.up(x, top, at),
-                    end => self.end(x, top, at, end),
+            let ended = match ticket.awaited {
+                Awaited::Plugin => self.finish_plugin(x, top, at).await,
+                Awaited::Target => {
+                    self.finish_asking(x, Exchange::absorb).await;
+                    self.up(x, top, ticket.way_up())
+                }
+                Awaited::Advice => {
+                    self.finish_asking(x, Exchange::hear).await;
+                    self.up(x, top, ticket.way_up())
                 }
             };
             match ended {
@@ -144,8 +164,20 @@ impl Walk<'_> {
         }
     }
 
-    fn waiting(self, at: usize, chasing: bool) -> Ended {
-        Ended::Waiting(Ticket { block: self.block, at, chasing })
+    async fn finish_plugin(self, x: &mut Exchange, top: usize, at: usize) -> Ended {
+        let rest = Rest { walk: self, at };
+        let step = self.chain.links[at].plugin.resolve(x, rest).await;
+        x.at = at;
+        match step {
+            Step::Next => self.down(x, top, at + 1),
+            // What `rest.run` has ended stays the answer of the plugin that ended it.
+            Step::Done if x.answered_by().is_some() => self.up(x, top, at),
+            end => self.end(x, top, at, end),
+        }
+    }
+
+    fn waiting(self, at: usize, awaited: Awaited) -> Ended {
+        Ended::Waiting(Ticket { block: self.block, at, awaited })
     }
 
     fn nobody_answered(self, x: &Exchange) -> Failure {
@@ -159,28 +191,42 @@ impl Walk<'_> {
 
     /// Asks the whole server for the target of the reply's last CNAME; false if that must wait.
     fn chase(self, x: &mut Exchange) -> bool {
-        let Some(mut nested) = begin_chase(x) else { return true };
+        let Some(nested) = begin_chase(x) else { return true };
+        self.ask(x, nested, Exchange::absorb)
+    }
+
+    /// Asks the whole server what [`Exchange::consult`] has begun; false if that must wait.
+    fn consult(self, x: &mut Exchange) -> bool {
+        let Some(nested) = x.nested.take() else { return true };
+        self.ask(x, nested, Exchange::hear)
+    }
+
+    /// Asks the whole server, and lets `heed` take the outcome; false if that must wait.
+    fn ask(self, x: &mut Exchange, mut nested: Box<Exchange>, heed: Heed) -> bool {
         let ended = self.router.walk(&mut nested);
         if let Ended::Waiting(ticket) = ended {
             nested.parked = Some(ticket);
         } else {
-            x.absorb(&mut nested);
+            heed(x, &mut nested);
         }
         let done = nested.parked.is_none();
         x.nested = Some(nested);
         done
     }
 
-    async fn finish_chase(self, x: &mut Exchange) {
+    async fn finish_asking(self, x: &mut Exchange, heed: Heed) {
         let Some(mut nested) = x.nested.take() else { return };
         if let Some(ticket) = nested.parked.take() {
             // The outcome is in the exchange: a reply, a failure, or that it is dropped.
             let _ = self.router.resume(&mut nested, ticket).await;
-            x.absorb(&mut nested);
+            heed(x, &mut nested);
         }
         x.nested = Some(nested);
     }
 }
+
+/// What an exchange makes of the question that stood behind its own.
+type Heed = fn(&mut Exchange, &mut Exchange);
 
 /// Makes the question for the target of the reply's last CNAME; none if the chain ends here: it is
 /// no CNAME, a loop, or too long.

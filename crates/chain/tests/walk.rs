@@ -544,3 +544,201 @@ fn a_refresh_asks_only_the_plugins_below() {
     ready(router.refresh(&mut spare, &refresh), 2);
     assert_eq!(seen(&log), ["outer down a.test.", "outer up a.test. NOERROR", "stored 1"]);
 }
+
+/// Tries these names, in this order, until one is found.
+struct Search(&'static [&'static str]);
+impl Plugin for Search {
+    fn query(&self, x: &mut Exchange) -> Step {
+        x.remember(0);
+        Step::Next
+    }
+    fn response(&self, x: &mut Exchange) {
+        let tried = x.recall().unwrap();
+        if x.failure().is_none() {
+            return;
+        }
+        if tried == 0 {
+            x.set_reply_aside();
+        }
+        if let Some(next) = self.0.get(tried as usize) {
+            x.remember(tried + 1);
+            if x.ask_again(Question::new(name(next).as_name(), x.question.rtype)) {
+                return;
+            }
+        }
+        x.take_reply_back();
+    }
+}
+
+#[test]
+fn a_response_can_ask_the_plugins_below_again() {
+    let log = Seen::default();
+    let router = router(vec![(
+        ".",
+        vec![
+            Box::new(Witness("outer", log.clone())),
+            Box::new(Search(&["b.test", "c.test"])),
+            Box::new(Witness("inner", log.clone())),
+            Box::new(Source("c.test", Ok([1, 1, 1, 1]))),
+        ],
+    )]);
+    let mut x = begin("a.test");
+    assert!(matches!(router.answer(&mut x), Ended::Reply));
+    assert_eq!(
+        seen(&log),
+        [
+            "outer down a.test.",
+            "inner down a.test.",
+            "inner up a.test. SERVFAIL",
+            "inner down b.test.",
+            "inner up b.test. SERVFAIL",
+            "inner down c.test.",
+            "inner up c.test. NOERROR",
+            "outer up a.test. NOERROR",
+        ]
+    );
+    assert_eq!(answers(&x), ["c.test. A"]);
+    assert_eq!((x.answered_by(), x.failure()), (Some(("test", 0)), None));
+}
+
+#[test]
+fn a_reply_that_was_set_aside_comes_back_as_it_was() {
+    let router = router(vec![(
+        ".",
+        vec![Box::new(Search(&["b.test"])), Box::new(Source("c.test", Ok([1, 1, 1, 1])))],
+    )]);
+    let mut x = begin("a.test");
+    assert!(matches!(router.answer(&mut x), Ended::Reply));
+    assert_eq!((x.reply.rcode, answers(&x).len()), (Rcode::SERVFAIL, 0));
+    assert_eq!(x.failure(), Some(&Failure::NobodyAnswered { last: "test" }));
+    assert_eq!(x.question.name().to_string(), "a.test.");
+}
+
+#[test]
+fn asking_again_waits_where_it_has_to() {
+    /// Waits for one name and knows no other.
+    struct WaitsFor(&'static str);
+    impl Plugin for WaitsFor {
+        fn query(&self, x: &mut Exchange) -> Step {
+            let is_it = x.question.name() == name(self.0).as_name();
+            if is_it { Step::Wait } else { Step::Next }
+        }
+        fn resolve<'a>(&'a self, x: &'a mut Exchange, rest: Rest<'a>) -> Resolving<'a> {
+            Waiter.resolve(x, rest)
+        }
+    }
+    let log = Seen::default();
+    let router = router(vec![(
+        ".",
+        vec![
+            Box::new(Search(&["b.test", "c.test", "d.test"])),
+            Box::new(Witness("inner", log.clone())),
+            Box::new(WaitsFor("c.test")),
+        ],
+    )]);
+    let mut x = begin("a.test");
+    let Ended::Waiting(ticket) = router.answer(&mut x) else { panic!("must wait") };
+    assert!(matches!(ready(router.resume(&mut x, ticket), 2), Ended::Reply));
+    assert_eq!(answers(&x), ["c.test. A"]);
+    assert_eq!(seen(&log).last().unwrap(), "inner up c.test. NOERROR");
+    assert_eq!(x.question.name().to_string(), "a.test.");
+}
+
+#[test]
+fn asking_again_has_a_limit() {
+    /// Is never content.
+    struct Greedy;
+    impl Plugin for Greedy {
+        fn response(&self, x: &mut Exchange) {
+            if !x.ask_again(x.question) {
+                x.reply.rcode = Rcode::NXDOMAIN;
+            }
+        }
+    }
+    let log = Seen::default();
+    let router = router(vec![(
+        ".",
+        vec![Box::new(Greedy), Box::new(Greedy), Box::new(Witness("inner", log.clone()))],
+    )]);
+    for _ in 0..2 {
+        let mut x = begin("a.test");
+        assert!(matches!(router.answer(&mut x), Ended::Reply));
+        assert_eq!(x.reply.rcode, Rcode::NXDOMAIN);
+        assert_eq!(seen(&log).len(), 2 * (1 + usize::from(Exchange::AGAIN_MAX)));
+        log.lock().unwrap().clear();
+    }
+}
+
+/// Answers what the whole server says to a question, or denies.
+struct Adviser(&'static str);
+impl Plugin for Adviser {
+    fn query(&self, x: &mut Exchange) -> Step {
+        let question = Question::new(name(self.0).as_name(), x.question.rtype);
+        if x.question.name() == question.name() {
+            return Step::Next;
+        }
+        x.remember(0);
+        if x.consult(&question) { Step::Consult } else { Step::Done }
+    }
+    fn response(&self, x: &mut Exchange) {
+        if x.recall().is_none() {
+            return;
+        }
+        x.clear_reply();
+        if x.advice().is_some_and(|advice| advice.failure().is_none()) {
+            let (owner, target) = (x.question.name().to_buf(), name(self.0));
+            let cname = RecordType::CNAME;
+            x.reply.body.push_name(Section::Answer, owner.as_name(), 5, cname, target.as_name());
+            x.absorb_advice();
+        } else {
+            x.reply.rcode = Rcode::NXDOMAIN;
+        }
+    }
+}
+
+#[test]
+fn the_whole_server_gives_advice() {
+    let log = Seen::default();
+    let router = router(vec![
+        (
+            "a.test",
+            vec![
+                Box::new(Witness("outer", log.clone())),
+                Box::new(Adviser("b.test")),
+                Box::new(Witness("never", log.clone())),
+            ],
+        ),
+        ("c.test", vec![Box::new(Adviser("nobody.test"))]),
+        ("slow.test", vec![Box::new(Adviser("w.waits.test"))]),
+        ("waits.test", vec![Box::new(Waiter)]),
+        ("test", vec![Box::new(Source("b.test", Ok([1, 1, 1, 1])))]),
+    ]);
+    let mut x = begin("a.test");
+    assert!(matches!(router.answer(&mut x), Ended::Reply));
+    assert_eq!(answers(&x), ["a.test. CNAME", "b.test. A"]);
+    assert_eq!(seen(&log), ["outer down a.test.", "outer up a.test. NOERROR"]);
+    let mut x = begin("c.test");
+    assert!(matches!(router.answer(&mut x), Ended::Reply));
+    assert_eq!((x.reply.rcode, answers(&x).len()), (Rcode::NXDOMAIN, 0));
+    // One that has to be waited for, and one that does not come in time.
+    let mut x = begin("slow.test");
+    let Ended::Waiting(ticket) = router.answer(&mut x) else { panic!("must wait") };
+    assert!(matches!(ready(router.resume(&mut x, ticket), 2), Ended::Reply));
+    assert_eq!(answers(&x), ["slow.test. CNAME", "w.waits.test. A"]);
+    assert!(x.has_waited());
+    let mut x = begin("slow.test");
+    let Ended::Waiting(ticket) = router.answer(&mut x) else { panic!("must wait") };
+    assert!(matches!(router.abandon(&mut x, ticket, &Failure::Overloaded), Ended::Reply));
+    assert_eq!((x.reply.rcode, x.failure()), (Rcode::NXDOMAIN, None));
+}
+
+#[test]
+fn advice_that_leads_back_to_who_asked_for_it_ends() {
+    let router = router(vec![
+        ("a.test", vec![Box::new(Adviser("b.test"))]),
+        ("b.test", vec![Box::new(Adviser("a.test"))]),
+    ]);
+    let mut x = begin("a.test");
+    assert!(matches!(router.answer(&mut x), Ended::Reply));
+    assert_eq!(answers(&x), ["a.test. CNAME"]);
+}

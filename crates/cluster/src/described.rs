@@ -65,16 +65,31 @@ fn without_underscore(label: &[u8]) -> &[u8] {
 
 impl Cluster {
     /// The namespace and the name of the pod with this address, if the view looks at pods.
+    ///
+    /// Of several it is the one that started last: the address was given to it when the others were
+    /// done with it, whatever order the news of that came in. None has the address of a node for
+    /// itself. (CoreDNS takes whichever it learnt of first.)
     pub fn pod_of(&self, view: &View, address: IpAddr) -> Option<(String, String)> {
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        self.owner_of(view, address, |pod| (text(pod.namespace()), text(pod.name())))
+    }
+
+    /// What `look` makes of the pod with this address.
+    pub(crate) fn owner_of<R>(
+        &self,
+        view: &View,
+        address: IpAddr,
+        look: impl FnOnce(&PackedPod) -> R,
+    ) -> Option<R> {
         if view.pods != Pods::Verified {
             return None;
         }
         let address = Address::from(address);
-        let is_it = |pod: &PackedPod| {
-            let text = |octets| String::from_utf8_lossy(octets).into_owned();
-            (pod.address() == address).then(|| (text(pod.namespace()), text(pod.name())))
-        };
-        self.pods.find(self.place(address), is_it)
+        self.pods.all(self.place(address), |pods| {
+            let claims = pods.filter(|pod| pod.address() == address);
+            let owner = claims.max_by_key(|pod| (pod.started(), *pod));
+            owner.filter(|pod| !pod.shares_node()).map(look)
+        })
     }
 }
 

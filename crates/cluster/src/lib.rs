@@ -26,6 +26,7 @@ pub mod manifests;
 mod model;
 mod objects;
 mod path;
+mod search;
 mod selector;
 #[cfg(feature = "watch")]
 pub mod snapshot;
@@ -42,5 +43,6 @@ pub use objects::{
     Document, Endpoint, EndpointSlice, Event, Exposure, Ingress, Key, Kind, Kinds, Namespace,
     Object, Odd, Pod, Port, Service, Target,
 };
+pub use search::Searched;
 pub use selector::{BadSelector, Selector};
 pub use view::{BadOptions, Options, Pods, View};

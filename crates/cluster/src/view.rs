@@ -167,6 +167,11 @@ impl View {
         self.find_zone(name).map(|(zone, _)| zone.apex())
     }
 
+    /// The TTL of answers, in seconds.
+    pub fn ttl(&self) -> u32 {
+        self.ttl
+    }
+
     /// The longest zone that a name lies in, and the labels in front of it.
     #[inline]
     pub(crate) fn find_zone<'a>(&self, name: Name<'a>) -> Option<(&Zone, &'a [u8])> {

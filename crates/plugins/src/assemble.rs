@@ -343,7 +343,12 @@ impl Builder<'_> {
             }
         }
         let plugins = links.iter().map(|link| link.name).collect();
-        let _ = whole.set(Whole { plugins, capabilities }); // nobody else sets it
+        let whole = whole.get_or_init(|| Whole { plugins, capabilities });
+        for check in self.parts.checks.drain(..) {
+            if let Err(wrong) = check(whole) {
+                mistakes.append(wrong);
+            }
+        }
         Arc::new(Chain::new(links))
     }
 }

@@ -5,6 +5,7 @@ use crate::kept::Kept;
 use crate::lines::Lines;
 use crate::metrics::Registry;
 use chain::{Chain, Clock, Exchange, Link, Plugin};
+use corefile::Mistakes;
 use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
@@ -131,6 +132,8 @@ pub struct Parts {
     pub debug: bool,
     /// Warnings for the log.
     pub warnings: Vec<String>,
+    /// What looks at the block that is being built once it is whole.
+    pub(crate) checks: Vec<Check>,
     pub(crate) readiness: Arc<Readiness>,
     /// Blocks whose listeners let all classes in.
     pub(crate) all_classes: Vec<usize>,
@@ -168,6 +171,7 @@ impl Parts {
     }
 }
 
+type Check = Box<dyn FnOnce(&Whole) -> Result<(), Mistakes> + Send>;
 type OnStart = Box<dyn FnOnce(&Handle) -> Result<(), String> + Send>;
 /// Something that ends by itself.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -256,6 +260,15 @@ impl Env<'_> {
         provider: Arc<C>,
     ) {
         self.capabilities.offer(plugin, provider);
+    }
+
+    /// Lets `check` look at this block once it is whole: for a mistake that shows only then, and for
+    /// what others offer.
+    pub fn once_whole(
+        &mut self,
+        check: impl FnOnce(&Whole) -> Result<(), Mistakes> + Send + 'static,
+    ) {
+        self.parts.checks.push(Box::new(check));
     }
 
     /// What this block is made of: known when all its plugins are built, and so before the first

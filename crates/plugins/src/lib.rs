@@ -15,6 +15,7 @@ mod any;
 pub mod assemble;
 mod authority;
 mod auto;
+mod autopath;
 mod bind;
 mod cache;
 pub mod capabilities;
@@ -52,6 +53,7 @@ mod reload;
 mod reply_kind;
 mod rewrite;
 mod root;
+pub mod search_path;
 pub mod stamp;
 #[cfg(test)]
 mod testing;

@@ -22,6 +22,7 @@ pub const ORDER: &[Entry] = &[
     entry::<crate::chaos::Chaos>(),
     entry::<crate::loadbalance::LoadBalance>(),
     entry::<crate::rewrite::Rewrite>(),
+    entry::<crate::autopath::AutoPath>(),
     entry::<crate::acl::Acl>(),
     entry::<crate::cache::Cache>(),
     entry::<crate::minimal::Minimal>(),

@@ -111,6 +111,36 @@ fn answers_and_denials_from_memory() {
     assert_eq!(counted(&bench), cases.len() * ASKED);
 }
 
+/// Whatever an element or a short-cut leads to is in memory.
+#[test]
+fn searches() {
+    use RecordType as T;
+    let autopath: &[Case] = &[
+        ("my-nginx.default.svc.cluster.local", T::A, (FOUND, 2)),
+        // hosts
+        ("web.default.svc.cluster.local", T::A, (FOUND, 2)),
+        ("web.default.svc.cluster.local", T::AAAA, (FOUND, 0)),
+        // cache
+        ("www.upstream.test.default.svc.cluster.local", T::A, (FOUND, 2)),
+        // nothing, everywhere
+        ("nobody.default.svc.cluster.local", T::A, (NO_NAME, 0)),
+    ];
+    let shortcut: &[Case] = &[
+        ("web.hosts.test.default.svc.cluster.local", T::A, (FOUND, 2)),
+        ("web.hosts.test.default.svc.cluster.local", T::AAAA, (FOUND, 1)),
+        ("www.upstream.test.default.svc.cluster.local", T::A, (FOUND, 2)),
+        ("nobody.upstream.test.default.svc.cluster.local", T::A, (NO_NAME, 0)),
+        ("typo.default.svc.cluster.local", T::A, (NO_NAME, 0)),
+    ];
+    let resolv_conf = "autopath BENCH/resolv.conf";
+    for (lines, cases) in [(resolv_conf, autopath), ("kubernetes:\nsearch_shortcut", shortcut)] {
+        let mut bench = Bench::new(lines);
+        for &case in cases {
+            assert_eq!(allocations(&mut bench, case), 0, "{case:?}");
+        }
+    }
+}
+
 /// The questions that `prometheus` has counted.
 fn counted(bench: &Bench) -> usize {
     let text = bench.process.metrics.text();

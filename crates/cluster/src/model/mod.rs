@@ -493,7 +493,13 @@ mod tests {
         ])))));
         assert!(!moves(Event::Apply(Object::Namespace(Namespace { name: "shop".into() }))));
         let address: IpAddr = "10.0.0.1".parse().unwrap();
-        let pod = Object::Pod(Pod { namespace: "shop".into(), name: "p".into(), address });
+        let pod = Object::Pod(Pod {
+            namespace: "shop".into(),
+            name: "p".into(),
+            address,
+            started: None,
+            shares_node: false,
+        });
         assert!(!moves(Event::Apply(pod)));
         assert!(!moves(Event::RelistBegin(Kind::Service)));
         assert!(moves(Event::RelistEnd(Kind::Service)));
@@ -564,7 +570,13 @@ mod tests {
             service(Target::ClusterIps(vec![address])),
             slice("a", "db", &["10.0.0.1", "10.0.0.2"]),
             slice("b", "db", &["10.0.0.2"]),
-            Object::Pod(Pod { namespace: "shop".into(), name: "p".into(), address }),
+            Object::Pod(Pod {
+                namespace: "shop".into(),
+                name: "p".into(),
+                address,
+                started: None,
+                shares_node: false,
+            }),
         ];
         model.apply(objects.iter().cloned().map(Event::Apply), 1);
         assert_eq!(sizes(&model), [1, 2, 1, 1]);

@@ -89,6 +89,18 @@ impl<T: Value> Table<T> {
         self.shards.iter().filter_map(|shard| shard.0.load_full()).map(Part).collect()
     }
 
+    /// What `look` makes of all values with this hash.
+    pub(crate) fn all<R>(
+        &self,
+        place: u64,
+        look: impl FnOnce(&mut dyn Iterator<Item = &T>) -> R,
+    ) -> R {
+        let shard = self.shards[shard_of(place)].0.load();
+        let slots = slots(&shard);
+        let from_first = slots[first_at(slots, place)..].iter();
+        look(&mut from_first.take_while(|slot| slot.place == place).map(|slot| &slot.value))
+    }
+
     /// How many values there are.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {

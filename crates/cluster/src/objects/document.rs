@@ -135,6 +135,7 @@ pub(super) struct Metadata {
     pub(super) labels: Labels,
     #[serde(deserialize_with = "null_as_default")]
     pub(super) annotations: Annotations,
+    pub(super) creation_timestamp: Option<String>,
     pub(super) deletion_timestamp: Option<String>,
 }
 

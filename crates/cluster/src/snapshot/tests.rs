@@ -6,6 +6,7 @@ use crate::objects::{
     Service, Target,
 };
 use crate::{Model, Options, Pods, View};
+use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -94,8 +95,11 @@ fn any_of(kind: Kind) -> BoxedStrategy<Object> {
                 })
                 .boxed()
         }
-        Kind::Pod => (namespace, "[p-r]{1,2}", any_address())
-            .prop_map(|(namespace, name, address)| Object::Pod(Pod { namespace, name, address }))
+        Kind::Pod => (namespace, "[p-r]{1,2}", any_address(), 0..2_000_000_000_i64, any::<bool>())
+            .prop_map(|(namespace, name, address, started, shares_node)| {
+                let started = Timestamp::from_second(started).ok();
+                Object::Pod(Pod { namespace, name, address, started, shares_node })
+            })
             .boxed(),
     }
 }
@@ -310,7 +314,13 @@ fn read_sealed(text: &str) -> Result<Vec<Object>, Unusable> {
 fn shop() -> Model {
     let pod = |index: u8| {
         let name = format!("p-{index}");
-        Object::Pod(Pod { namespace: "shop".into(), name, address: [10, 0, 0, index].into() })
+        Object::Pod(Pod {
+            namespace: "shop".into(),
+            name,
+            address: [10, 0, 0, index].into(),
+            started: None,
+            shares_node: false,
+        })
     };
     let mut objects: Vec<_> = (0..40).map(pod).collect();
     objects.push(Object::Namespace(Namespace { name: "shop".into() }));

@@ -6,6 +6,7 @@ use cluster::{
     Cluster, Endpoint, EndpointSlice, Event, Exposure, Found, Ingress, Key, Kind, Model, Namespace,
     Object, Options, Pod, Pods, Port, Service, Target, View,
 };
+use jiff::Timestamp;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -90,8 +91,14 @@ fn any_slice() -> impl Strategy<Value = Object> {
 }
 
 fn any_object() -> impl Strategy<Value = Object> {
-    let pod = ("[ab]", "[pq]", any_address())
-        .prop_map(|(namespace, name, address)| Object::Pod(Pod { namespace, name, address }));
+    let started = prop::option::of(
+        (0..3i64).prop_map(|it| Timestamp::from_second(1_700_000_000 + it).unwrap()),
+    );
+    let pod = ("[ab]", "[pq]", any_address(), started, any::<bool>()).prop_map(
+        |(namespace, name, address, started, shares_node)| {
+            Object::Pod(Pod { namespace, name, address, started, shares_node })
+        },
+    );
     prop_oneof![
         2 => "[ab]".prop_map(|name| Object::Namespace(Namespace { name })),
         3 => any_service(),
@@ -196,7 +203,9 @@ fn answers(cluster: &Arc<Cluster>, view: &View) -> Vec<String> {
         assert!(denied == 0 || denied == answers.len(), "{answers:?}");
         answers.map(|((found, lines), question)| format!("{question} {found:?} {lines:?}"))
     };
-    names.iter().flat_map(ask_all).collect()
+    let owners = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::1", "fd00::2"]
+        .map(|address| format!("{address} {:?}", cluster.pod_of(view, address.parse().unwrap())));
+    names.iter().flat_map(ask_all).chain(owners).collect()
 }
 
 proptest! {

@@ -172,6 +172,11 @@ impl<'a> Args<'a> {
         self.words.get(self.taken)
     }
 
+    /// How many words are left.
+    pub fn left(&self) -> usize {
+        self.words.len() - self.taken
+    }
+
     /// A mistake if words are left. Readers need not ask: it is asked behind each of them.
     pub fn end(&mut self) -> Result<(), Mistake> {
         match self.word() {

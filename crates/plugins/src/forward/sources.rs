@@ -155,7 +155,7 @@ fn source(to: &To, env: &mut Env<'_>) -> Result<Option<Source>, String> {
 fn read_file(path: &Path, env: &mut Env<'_>) -> io::Result<Option<Source>> {
     let stamp = Stamp::of(path);
     let text = env.read_file(path)?;
-    let ResolvConf { nameservers, ignored } = ResolvConf::read(&String::from_utf8_lossy(&text));
+    let ResolvConf { nameservers, ignored, .. } = ResolvConf::read(&String::from_utf8_lossy(&text));
     let path = path.to_owned();
     for ignored in ignored {
         let (line, text) = (ignored.line, ignored.text.escape_debug());

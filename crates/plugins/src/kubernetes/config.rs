@@ -27,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) fallthrough: Option<Vec<String>>,
     pub(crate) ignore_empty_services: bool,
     pub(crate) startup_timeout: Duration,
+    pub(crate) search_shortcut: bool,
 }
 
 pub(crate) const SYNTAX: Syntax<Config> = Syntax {
@@ -208,6 +209,18 @@ pub(crate) const SYNTAX: Syntax<Config> = Syntax {
                 Ok(())
             },
         },
+        Property {
+            name: "search_shortcut",
+            usage: "search_shortcut",
+            default: "",
+            doc: "Answers the first question of a pod's search list for a name outside of the cluster \
+                  at once, with a CNAME to that name.",
+            repeats: Repeats::LastWins,
+            read: |config, _| {
+                config.search_shortcut = true;
+                Ok(())
+            },
+        },
         without_effect("apiserver_qps", "apiserver_qps QPS"),
         without_effect("apiserver_burst", "apiserver_burst REQUESTS"),
         without_effect("apiserver_max_inflight", "apiserver_max_inflight REQUESTS"),
@@ -283,6 +296,7 @@ impl Config {
             fallthrough: None,
             ignore_empty_services: false,
             startup_timeout: Duration::from_secs(5),
+            search_shortcut: false,
         };
         let mut mistakes = SYNTAX.read(block, &mut config);
         config.check(block, &mut mistakes);

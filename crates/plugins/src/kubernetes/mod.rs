@@ -1,41 +1,49 @@
 //! `kubernetes`: names of the services and pods of a cluster.
 //!
 //! **What this is.** The directive, and the plugin that asks the `cluster` crate. Where the data come
-//! from is in [`mod@source`] and, after a restart, [`mod@snapshot`]; what it tells `metadata` in [`mod@labels`].
+//! from is in [`mod@source`] and, after a restart, [`mod@snapshot`]; what it tells `metadata` in
+//! [`mod@labels`], what it knows of search lists in [`mod@search`] and [`mod@shortcut`].
 //!
 //! **What this is not.** It knows no record: [`cluster::Cluster::answer`] does.
 
 mod config;
 mod labels;
+mod search;
+mod shortcut;
 mod snapshot;
 mod source;
 mod state;
 mod transfer;
+mod wasted;
 
 use crate::clusters::Clusters;
 use crate::directive::{Built, Directive};
 use crate::env::{Describe, Env};
 use crate::handover::Transfer;
 use crate::metrics::labels;
+use crate::search_path::SearchPath;
 use crate::zones::Zones;
 use chain::{Exchange, Failure, Plugin, Step};
 use cluster::watch::{Server, Settings};
 use cluster::{Cluster, Found, Kind, Kinds, Options, Pods, View};
 use config::Config;
 use corefile::{Accepted, Block, Code, Mistake, Mistakes};
+use search::SearchLists;
+use shortcut::Shortcut;
 use snapshot::Snapshot;
 use source::{Files, Source, Watched};
 use state::StateDirectory;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use wire::Rcode;
 
 /// The directive and the plugin.
 pub(crate) struct Kubernetes {
     view: Arc<View>,
     source: Arc<Source>,
     fallthrough: Option<Zones>,
+    search: SearchLists,
+    shortcut: Shortcut,
 }
 
 impl Directive for Kubernetes {
@@ -54,7 +62,10 @@ impl Directive for Kubernetes {
         env.try_on_start(move |runtime| started.start(runtime));
         env.before_serving(wait_for(source.clone(), config.startup_timeout));
         let fallthrough = config.fallthrough.as_deref().map(Zones::new);
-        let plugin = Arc::new(Self { view, source, fallthrough });
+        let search = SearchLists::new(&Zones::new(&config.zones), env);
+        let shortcut = Shortcut::new(config.search_shortcut, env);
+        let plugin = Arc::new(Self { view, source, fallthrough, search, shortcut });
+        env.offer::<dyn SearchPath>("kubernetes", plugin.clone());
         env.offer::<dyn Describe>("kubernetes", plugin.clone());
         env.offer::<dyn Clusters>("kubernetes", plugin.clone());
         env.offer::<dyn Transfer>("kubernetes", plugin.clone());
@@ -217,14 +228,17 @@ impl Plugin for Kubernetes {
             Found::Refused => return x.fail(Failure::TransferRefused),
             Found::Answer | Found::Elsewhere => {}
             Found::NoData => cluster.push_soa(&self.view, &x.question, &mut x.reply),
-            Found::NoSuchName => {
-                x.reply.rcode = Rcode::NXDOMAIN;
-                cluster.push_soa(&self.view, &x.question, &mut x.reply);
-            }
+            Found::NoSuchName => return self.absent(cluster, x),
         }
         x.authoritative();
         x.live();
         if found == Found::Elsewhere { Step::Chase } else { Step::Done }
+    }
+
+    fn response(&self, x: &mut Exchange) {
+        if let Some(cluster) = self.source.cluster().filter(|_| x.recall().is_some()) {
+            self.advised(cluster, x);
+        }
     }
 }
 

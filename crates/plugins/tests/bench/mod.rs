@@ -26,6 +26,7 @@ const COREFILE: &str = r"
     kubernetes cluster.local in-addr.arpa ip6.arpa {
         manifests EXAMPLE/manifests
         pods insecure
+        OPTIONS
         fallthrough in-addr.arpa ip6.arpa
     }
     hosts /dev/null {
@@ -63,12 +64,15 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// With these lines in the Corefile beside the others.
+    /// With these lines in the Corefile beside the others; those behind a line `kubernetes:` are for
+    /// that directive.
     pub(crate) fn new(lines: &str) -> Self {
+        let (lines, options) = lines.split_once("kubernetes:\n").unwrap_or((lines, ""));
         let package = Path::new(env!("CARGO_MANIFEST_DIR"));
         let example = package.ancestors().nth(2).unwrap().join("examples/company");
         let text = COREFILE
             .replace("LINES", lines)
+            .replace("OPTIONS", options)
             .replace("EXAMPLE", &example.display().to_string())
             .replace("BENCH", &package.join("tests/bench").display().to_string())
             .replace("UPSTREAM", &upstream().to_string());

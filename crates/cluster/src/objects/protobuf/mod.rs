@@ -137,17 +137,23 @@ mod tests {
         prop::collection::vec(value, 0..4).prop_map(Json::from)
     }
 
+    fn time() -> impl Strategy<Value = Json> {
+        let seconds = 0..4_000_000_000_i64;
+        seconds.prop_map(|at| json!(jiff::Timestamp::from_second(at).unwrap().to_string()))
+    }
+
     prop_compose! {
         fn metadata()(
             name in label(), version in label(), service in maybe(label()), host in maybe(label()),
-            time in maybe((0..4_000_000_000_i64).prop_map(|at| json!(jiff::Timestamp::from_second(at).unwrap().to_string()))),
+            [created, deleted] in [maybe(time()), maybe(time())],
         ) -> Json {
             let mut labels = json!({"other": "x"});
             if !service.is_null() { labels["kubernetes.io/service-name"] = service; }
             let mut annotations = json!({"endpoints.kubernetes.io/last-change-trigger-time": "2026-01-02T03:04:05Z"});
             if !host.is_null() { annotations["coredns.io/hostname"] = host; }
             json!({"name": name, "namespace": "shop", "resourceVersion": version, "labels": labels,
-                   "annotations": annotations, "deletionTimestamp": time})
+                   "annotations": annotations,
+                   "creationTimestamp": created, "deletionTimestamp": deleted})
         }
     }
 
@@ -180,12 +186,15 @@ mod tests {
         #[test]
         fn both_forms_mean_the_same(
             service in service(), metadata in metadata(), endpoints in list(endpoint()), ports in list(port()),
-            phase in maybe(label()), ip in maybe(address()),
+            phase in maybe(label()), [ip, node] in [maybe(address()), maybe(address())],
+            host_network in maybe(any::<bool>().prop_map(|it| json!(it))), started in maybe(time()),
         ) {
             check_both(Kind::Service, &service);
             check_both(Kind::Namespace, &json!({"metadata": &metadata}));
             check_both(Kind::EndpointSlice, &json!({"metadata": &metadata, "endpoints": endpoints, "ports": ports}));
-            check_both(Kind::Pod, &json!({"metadata": metadata, "status": {"phase": phase, "podIP": ip}}));
+            let status = json!({"phase": phase, "podIP": ip, "hostIP": node, "startTime": started});
+            let spec = json!({"hostNetwork": host_network});
+            check_both(Kind::Pod, &json!({"metadata": metadata, "spec": spec, "status": status}));
         }
 
         #[test]

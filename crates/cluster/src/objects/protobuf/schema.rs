@@ -134,12 +134,15 @@ const ENDPOINT_SLICE: &Schema = &[
 
 const POD: &Schema = &[
     METADATA,
+    one(2, "spec", Type::Message(&[one(11, "hostNetwork", Type::Boolean)])),
     one(
         3,
         "status",
         Type::Message(&[
             one(1, "phase", Type::Text),
+            one(5, "hostIP", Type::Text),
             one(6, "podIP", Type::Text),
+            one(7, "startTime", Type::Time),
             many(12, "podIPs", Type::Message(&[one(1, "ip", Type::Text)])),
         ]),
     ),
