@@ -111,6 +111,7 @@ fn slice(index: usize, endpoints: usize, change: usize) -> Object {
         addresses: vec![address(0x0b00_0000, (index + change) * endpoints + number)],
         hostname: None,
         pod: Some(format!("{service}-6b7f8d9c4-x{number:04}")),
+        zone: None,
     };
     Object::EndpointSlice(EndpointSlice {
         name: format!("{service}-x7k2p"),

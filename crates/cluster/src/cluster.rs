@@ -21,9 +21,12 @@ pub struct Cluster {
     pub(crate) entries: Table<Entry>,
     /// The places of the entries that an address leads back to.
     pub(crate) addresses: Table<u64>,
+    /// Services of other clusters.
+    pub(crate) imports: Table<Entry>,
     pub(crate) namespaces: Table<Label>,
     pub(crate) pods: Table<PackedPod>,
     serial: AtomicU32,
+    imports_serial: AtomicU32,
     listed: AtomicU16,
     awaited: Kinds,
 }
@@ -34,9 +37,11 @@ impl Cluster {
             hasher: RandomState::default(),
             entries: Table::new(),
             addresses: Table::new(),
+            imports: Table::new(),
             namespaces: Table::new(),
             pods: Table::new(),
             serial: AtomicU32::new(0),
+            imports_serial: AtomicU32::new(0),
             listed: AtomicU16::new(0),
             awaited,
         }
@@ -53,6 +58,11 @@ impl Cluster {
         self.serial.load(Ordering::Relaxed)
     }
 
+    /// The same for services of other clusters.
+    pub(crate) fn imports_serial(&self) -> u32 {
+        self.imports_serial.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn set_listed(&self, kind: Kind) {
         // Release: who sees this bit sees the objects that were listed.
         self.listed.fetch_or(Kinds::none().with(kind).bits(), Ordering::Release);
@@ -61,6 +71,11 @@ impl Cluster {
     /// A clock that is set back does not take the serial with it.
     pub(crate) fn move_serial(&self, now: u32) {
         self.serial.fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// The same for the serial of imports.
+    pub(crate) fn move_imports_serial(&self, now: u32) {
+        self.imports_serial.fetch_max(now, Ordering::Relaxed);
     }
 
     /// The hash of a key in these tables.
@@ -74,6 +89,11 @@ impl Cluster {
     #[inline]
     pub(crate) fn entry<R>(&self, key: &[u8], mut look: impl FnMut(&Entry) -> R) -> Option<R> {
         self.entries.find(self.place(key), |entry| (entry.key() == key).then(|| look(entry)))
+    }
+
+    /// The same for a service of other clusters.
+    pub(crate) fn import<R>(&self, key: &[u8], mut look: impl FnMut(&Entry) -> R) -> Option<R> {
+        self.imports.find(self.place(key), |entry| (entry.key() == key).then(|| look(entry)))
     }
 
     /// Shows `look` every entry that may have this address.

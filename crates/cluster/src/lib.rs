@@ -32,10 +32,10 @@ pub mod watch;
 pub use answer::Found;
 pub use cluster::Cluster;
 pub use described::{Described, NoObject};
-pub use model::{Changes, Model};
+pub use model::{Changes, Details, Model};
 pub use objects::{
-    Document, Endpoint, EndpointSlice, Event, Exposure, Ingress, Key, Kind, Kinds, Namespace,
-    Object, Odd, Pod, Port, Service, Target,
+    Document, Endpoint, EndpointSlice, Event, Exposure, ImportedSlice, Ingress, Key, Kind, Kinds,
+    Namespace, Object, Odd, Pod, Port, Service, Target,
 };
 pub use selector::{BadSelector, Selector};
 pub use view::{BadOptions, Options, Pods, View};

@@ -13,7 +13,7 @@ mod service;
 
 use crate::address::Address;
 use crate::cluster::Cluster;
-use crate::path::Path;
+use crate::path::{Forms, Path};
 use crate::view::{View, Zone};
 use service::Wanted;
 use wire::{Body, Name, Question, RecordType, Reply, Section};
@@ -56,7 +56,8 @@ impl Cluster {
         if let Some(address) = Address::from_reverse(name) {
             return asking.reverse(address);
         }
-        match Path::read(above) {
+        let forms = Forms { imported: zone.is_imported, zonal: view.zonal && !zone.is_imported };
+        match Path::read(above, forms) {
             Path::Apex => asking.apex(),
             Path::DnsVersion => asking.dns_version(),
             Path::NameServer => asking.name_server(),
@@ -68,6 +69,10 @@ impl Cluster {
             Path::Port { key, port, protocol } => {
                 asking.service(key, &Wanted::Port { port, protocol })
             }
+            Path::Imported { key, label, cluster } => {
+                asking.service(key, &Wanted::endpoint_of(label, cluster))
+            }
+            Path::Zonal { key, topology, prefers } => asking.zonal(key, topology, prefers),
             Path::Pod { namespace, label } => asking.pod(namespace, label),
             Path::Nothing => asking.absent(),
         }

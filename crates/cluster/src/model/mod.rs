@@ -13,16 +13,17 @@ pub(crate) mod entry;
 mod holdings;
 pub(crate) mod packed;
 pub(crate) mod pod;
+mod services;
 pub(crate) mod slice;
 pub(crate) mod table;
 
-use crate::address::Address;
 use crate::cluster::Cluster;
-use crate::objects::{EndpointSlice, Event, Key, Kind, Kinds, Object, Service};
-use entry::{Entry, PackedService, ServiceKind, pack_service};
-use holdings::{Holdings, Keyed};
+use crate::objects::{Event, ImportedSlice, Key, Kind, Kinds, Object};
+use entry::ServiceKind;
+use holdings::{Holdings, Keyed, Told};
 use jiff::Timestamp;
 use pod::PackedPod;
+use services::{Services, entry_key};
 use slice::PackedSlice;
 use std::sync::Arc;
 use table::{Edit, Value};
@@ -30,17 +31,35 @@ use table::{Edit, Value};
 /// All that is known of a cluster, and the way to change it.
 pub struct Model {
     cluster: Arc<Cluster>,
-    entries: Holdings<Entry>,
-    slices: Holdings<PackedSlice>,
+    details: Details,
+    services: Services,
+    /// Those of other clusters.
+    imports: Services,
     namespaces: Holdings<Label>,
     pods: Holdings<PackedPod>,
     pending: Pending,
 }
 
+/// What is kept of EndpointSlices beyond addresses and hostnames, where it takes memory and only
+/// some options ask for it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+pub struct Details {
+    /// The names of pods: `endpoint_pod_names`.
+    pub pod_names: bool,
+    /// The zones of endpoints: `zonal`.
+    pub zones: bool,
+}
+
+impl Details {
+    /// All that there is.
+    pub fn all() -> Self {
+        Self { pod_names: true, zones: true }
+    }
+}
+
 /// What a batch of events has touched; whether it has changed is seen when it is published.
 #[derive(Default)]
 struct Pending {
-    entries: Vec<Box<[u8]>>,
     namespaces: Vec<Label>,
     pods: Vec<PackedPod>,
     listed: Vec<Kind>,
@@ -52,6 +71,8 @@ struct Pending {
 pub struct Changes {
     /// Services whose records are different now; with any of them the serial moves.
     pub services: usize,
+    /// The same for services of other clusters, which have a serial of their own.
+    pub imports: usize,
     /// Namespaces that came or went.
     pub namespaces: usize,
     /// Pods that came or went.
@@ -70,12 +91,19 @@ impl Model {
     pub fn new(awaited: Kinds) -> Self {
         Self {
             cluster: Arc::new(Cluster::new(awaited)),
-            entries: Holdings::new(),
-            slices: Holdings::new(),
+            details: Details::all(),
+            services: Services::new(),
+            imports: Services::new(),
             namespaces: Holdings::new(),
             pods: Holdings::new(),
             pending: Pending::default(),
         }
+    }
+
+    /// The same, but of slices only `details` are kept. Without this it is all.
+    #[must_use]
+    pub fn keeping(self, details: Details) -> Self {
+        Self { details, ..self }
     }
 
     /// What readers look into.
@@ -102,8 +130,10 @@ impl Model {
     pub fn apply_page(&mut self, events: impl IntoIterator<Item = Event>, now: u32) -> Changes {
         self.take(events);
         self.pending.triggered.clear();
-        let waiting = self.pending.entries.len() + self.pending.pods.len();
-        if waiting < (self.entries.len() + self.pods.len()) / 4 {
+        let services = [&self.services, &self.imports];
+        let waiting =
+            services.map(Services::touched).iter().sum::<usize>() + self.pending.pods.len();
+        if waiting < (services.map(Services::len).iter().sum::<usize>() + self.pods.len()) / 4 {
             return Changes::default();
         }
         self.publish(now)
@@ -122,99 +152,56 @@ impl Model {
 
     fn put(&mut self, object: Object) {
         match object {
-            Object::Service(service) => self.put_service(&service),
-            Object::EndpointSlice(slice) => self.put_slice(&slice),
             Object::Namespace(namespace) => {
                 let label: Label = namespace.name.to_ascii_lowercase().into_bytes().into();
-                if self.namespaces.put(label.clone()).is_none() {
-                    self.pending.namespaces.push(label.clone());
+                if let Told::New = self.namespaces.tell(label.clone()) {
+                    self.pending.namespaces.push(label);
                 }
-                self.namespaces.mark(label.identity());
+            }
+            Object::Service(service) => self.services.put_service(&service),
+            Object::EndpointSlice(slice) => {
+                let changed = self.services.put_slice(PackedSlice::new(&slice, "", self.details));
+                let triggered = changed.zip(slice.triggered);
+                self.pending.triggered.extend(triggered);
             }
             Object::Pod(pod) => {
                 let pod = PackedPod::new(&pod);
-                let old = self.pods.put(pod.clone());
-                self.pods.mark(pod.identity());
-                if old.as_ref() != Some(&pod) {
-                    self.pending.pods.extend(old);
-                    self.pending.pods.push(pod);
+                match self.pods.tell(pod.clone()) {
+                    Told::Known => return,
+                    Told::New => {}
+                    Told::Replaced(old) => self.pending.pods.push(old),
                 }
+                self.pending.pods.push(pod);
             }
-        }
-    }
-
-    fn put_service(&mut self, service: &Service) {
-        let key = entry_key(service.name.as_bytes(), service.namespace.as_bytes());
-        let packed = pack_service(service);
-        self.change_entry(&key, |entry| {
-            let known = entry.service().map(PackedService::octets);
-            (known != Some(&packed)).then(|| entry.with_service(Some(&packed)))
-        });
-        self.entries.mark((&key, &[]));
-    }
-
-    fn put_slice(&mut self, slice: &EndpointSlice) {
-        let packed = PackedSlice::new(slice);
-        let old = self.slices.put(packed.clone());
-        self.slices.mark(packed.identity());
-        if old.as_ref() == Some(&packed) {
-            return;
-        }
-        let key = slice_entry_key(&packed);
-        // The slice's label may have changed, and with it the service that it belongs to.
-        let moved = old.as_ref().filter(|old| slice_entry_key(old) != key);
-        if let Some(old) = moved {
-            self.change_entry(&slice_entry_key(old), |entry| {
-                Some(entry.with_slice(Some(old), None))
-            });
-        }
-        self.change_entry(&key, |entry| Some(entry.with_slice(old.as_ref(), Some(&packed))));
-        if let Some(triggered) = slice.triggered {
-            self.pending.triggered.push((key, triggered));
+            Object::ServiceImport(service) => self.imports.put_service(&service),
+            Object::ImportedSlice(ImportedSlice { cluster, slice }) => {
+                self.imports.put_slice(PackedSlice::new(&slice, &cluster, self.details));
+            }
         }
     }
 
     fn delete(&mut self, key: &Key) {
         let (namespace, name) = (key.namespace.to_ascii_lowercase(), key.name.to_ascii_lowercase());
         let by_name = (namespace.as_bytes(), name.as_bytes());
+        let service = || entry_key(by_name.1, by_name.0);
         match key.kind {
-            Kind::Service => self.drop_service(&entry_key(by_name.1, by_name.0)),
-            Kind::EndpointSlice => self.drop_slice(by_name),
             Kind::Namespace => self.pending.namespaces.extend(self.namespaces.remove(by_name)),
+            Kind::Service => self.services.drop_service(&service()),
+            Kind::EndpointSlice => self.services.drop_slice(by_name),
             Kind::Pod => self.pending.pods.extend(self.pods.remove(by_name)),
+            Kind::ServiceImport => self.imports.drop_service(&service()),
+            Kind::ImportedSlice => self.imports.drop_slice(by_name),
         }
-    }
-
-    fn drop_service(&mut self, key: &[u8]) {
-        self.change_entry(key, |entry| entry.service().is_some().then(|| entry.with_service(None)));
-    }
-
-    fn drop_slice(&mut self, key: (&[u8], &[u8])) {
-        let Some(old) = self.slices.remove(key) else { return };
-        self.change_entry(&slice_entry_key(&old), |entry| Some(entry.with_slice(Some(&old), None)));
-    }
-
-    /// Replaces an entry by what `change` makes of it, if it makes something.
-    fn change_entry(&mut self, key: &[u8], change: impl FnOnce(&Entry) -> Option<Entry>) {
-        let changed = match self.entries.find((key, &[])) {
-            Some(entry) => change(entry),
-            None => change(&Entry::empty(key)),
-        };
-        let Some(changed) = changed else { return };
-        if changed.is_empty() {
-            self.entries.remove((key, &[]));
-        } else {
-            self.entries.put(changed);
-        }
-        self.pending.entries.push(key.into());
     }
 
     fn begin(&mut self, kind: Kind) {
         match kind {
             Kind::Namespace => self.namespaces.begin(),
-            Kind::Service => self.entries.begin(),
-            Kind::EndpointSlice => self.slices.begin(),
+            Kind::Service => self.services.begin(),
+            Kind::EndpointSlice => self.services.begin_slices(),
             Kind::Pod => self.pods.begin(),
+            Kind::ServiceImport => self.imports.begin(),
+            Kind::ImportedSlice => self.imports.begin_slices(),
         }
     }
 
@@ -226,21 +213,15 @@ impl Model {
                     self.pending.namespaces.extend(self.namespaces.remove(label.identity()));
                 }
             }
-            Kind::Service => {
-                for entry in self.entries.stale() {
-                    self.drop_service(entry.key());
-                }
-            }
-            Kind::EndpointSlice => {
-                for slice in self.slices.stale() {
-                    self.drop_slice(slice.identity());
-                }
-            }
+            Kind::Service => self.services.end(),
+            Kind::EndpointSlice => self.services.end_slices(),
             Kind::Pod => {
                 for pod in self.pods.stale() {
                     self.pending.pods.extend(self.pods.remove(pod.identity()));
                 }
             }
+            Kind::ServiceImport => self.imports.end(),
+            Kind::ImportedSlice => self.imports.end_slices(),
         }
         self.pending.listed.push(kind);
     }
@@ -249,20 +230,27 @@ impl Model {
         let mut pending = std::mem::take(&mut self.pending);
         let namespaces = self.publish_namespaces(&mut pending.namespaces);
         let pods = self.publish_pods(&mut pending.pods);
-        let services = self.publish_entries(&mut pending.entries);
+        let cluster = &*self.cluster;
+        let services = self.services.publish(cluster, &cluster.entries, Some(&cluster.addresses));
+        let imports = self.imports.publish(cluster, &cluster.imports, None);
         let was_synced = self.cluster.is_synced();
         for kind in pending.listed {
             self.cluster.set_listed(kind);
         }
-        if services > 0 || !was_synced && self.cluster.is_synced() {
+        let is_first = !was_synced && self.cluster.is_synced();
+        if services > 0 || is_first {
             self.cluster.move_serial(now);
         }
+        if imports > 0 || is_first {
+            self.cluster.move_imports_serial(now);
+        }
         let is_headless = |key: &[u8]| {
-            let service = self.entries.find((key, &[])).and_then(|entry| entry.service());
+            let service = self.services.find(key).and_then(|entry| entry.service());
             service.is_some_and(|service| service.kind() == ServiceKind::Headless)
         };
         let triggered = pending.triggered.into_iter().filter(|(key, _)| is_headless(key));
-        Changes { services, namespaces, pods, triggered: triggered.map(|(_, at)| at).collect() }
+        let triggered = triggered.map(|(_, at)| at).collect();
+        Changes { services, imports, namespaces, pods, triggered }
     }
 
     fn publish_namespaces(&self, touched: &mut Vec<Label>) -> usize {
@@ -291,76 +279,6 @@ impl Model {
         let count = edits.len();
         self.cluster.pods.publish(edits);
         count
-    }
-
-    fn publish_entries(&self, touched: &mut Vec<Box<[u8]>>) -> usize {
-        touched.sort_unstable();
-        touched.dedup();
-        let (mut entries, mut addresses) = (Vec::new(), Vec::new());
-        for key in touched.drain(..) {
-            let place = self.cluster.place(&*key);
-            let old =
-                self.cluster.entries.find(place, |old| (old.key() == &*key).then(|| old.clone()));
-            let new = self.entries.find((&key, &[]));
-            if old.as_ref() == new {
-                continue;
-            }
-            self.move_addresses(place, old.as_ref(), new, &mut addresses);
-            let stays = new.is_some();
-            entries.extend(new.cloned().or(old).map(|value| Edit { place, value, stays }));
-        }
-        let count = entries.len();
-        self.cluster.entries.publish(entries);
-        self.cluster.addresses.publish(addresses);
-        count
-    }
-
-    /// Makes each address of `new` lead to the entry at `place`, and no other of `old`.
-    fn move_addresses(
-        &self,
-        place: u64,
-        old: Option<&Entry>,
-        new: Option<&Entry>,
-        edits: &mut Vec<Edit<u64>>,
-    ) {
-        let old = old.map(Entry::addresses).unwrap_or_default();
-        let new = new.map(Entry::addresses).unwrap_or_default();
-        let edit = |address: &Address, stays| Edit {
-            place: self.cluster.place(address),
-            value: place,
-            stays,
-        };
-        let without = |all: &[Address], other: &[Address]| -> Vec<Address> {
-            all.iter().filter(|it| other.binary_search(it).is_err()).copied().collect()
-        };
-        edits.extend(without(&old, &new).iter().map(|address| edit(address, false)));
-        edits.extend(without(&new, &old).iter().map(|address| edit(address, true)));
-    }
-}
-
-/// The key of a service's entry: its label and its namespace's as they stand in a name.
-fn entry_key(service: &[u8], namespace: &[u8]) -> Box<[u8]> {
-    let mut key = Vec::with_capacity(2 + service.len() + namespace.len());
-    for label in [service, namespace] {
-        key.push(label.len() as u8);
-        key.extend(label.iter().map(u8::to_ascii_lowercase));
-    }
-    key.into()
-}
-
-fn slice_entry_key(slice: &PackedSlice) -> Box<[u8]> {
-    entry_key(slice.service(), slice.namespace())
-}
-
-impl Keyed for Entry {
-    fn identity(&self) -> (&[u8], &[u8]) {
-        (self.key(), &[])
-    }
-}
-
-impl Keyed for PackedSlice {
-    fn identity(&self) -> (&[u8], &[u8]) {
-        (self.namespace(), self.name())
     }
 }
 
@@ -392,7 +310,9 @@ impl Value for u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::objects::{Endpoint, Exposure, Namespace, Pod, Port, Target};
+    use crate::objects::{
+        Endpoint, EndpointSlice, Exposure, Namespace, Pod, Port, Service, Target,
+    };
     use std::net::IpAddr;
 
     fn service(target: Target) -> Object {
@@ -411,6 +331,7 @@ mod tests {
             addresses: vec![text.parse().unwrap()],
             hostname: None,
             pod: None,
+            zone: None,
         };
         Object::EndpointSlice(EndpointSlice {
             namespace: "shop".into(),
@@ -543,6 +464,6 @@ mod tests {
         assert_eq!(sizes(&model)[..2], [1, 2], "nothing goes before the end");
         model.apply([Event::RelistEnd(kind)], 3);
         assert_eq!(sizes(&model)[..2], [1, 1]);
-        assert_eq!(model.slices.stale().len(), 0);
+        assert_eq!(model.services.stale_slices(), 0);
     }
 }

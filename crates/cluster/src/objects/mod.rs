@@ -8,13 +8,17 @@
 
 mod document;
 mod endpoint_slice;
+mod imported_slice;
 mod kind;
 mod namespace;
 mod pod;
 mod service;
+mod service_import;
 
 pub use document::{Document, Odd};
 pub use endpoint_slice::{Endpoint, EndpointSlice};
+pub(crate) use imported_slice::IMPORTED_LABEL;
+pub use imported_slice::ImportedSlice;
 pub use kind::{Kind, Kinds};
 pub use namespace::Namespace;
 pub use pod::Pod;
@@ -57,6 +61,9 @@ pub enum Object {
     Service(Service),
     EndpointSlice(EndpointSlice),
     Pod(Pod),
+    /// A service of a set of clusters. Its target are addresses or endpoints.
+    ServiceImport(Service),
+    ImportedSlice(ImportedSlice),
 }
 
 impl Object {
@@ -67,6 +74,10 @@ impl Object {
             Self::Service(it) => (Kind::Service, it.namespace.as_str(), &it.name),
             Self::EndpointSlice(it) => (Kind::EndpointSlice, it.namespace.as_str(), &it.name),
             Self::Pod(it) => (Kind::Pod, it.namespace.as_str(), &it.name),
+            Self::ServiceImport(it) => (Kind::ServiceImport, it.namespace.as_str(), &it.name),
+            Self::ImportedSlice(ImportedSlice { slice, .. }) => {
+                (Kind::ImportedSlice, slice.namespace.as_str(), &slice.name)
+            }
         };
         Key { kind, namespace: namespace.to_owned(), name: name.clone() }
     }

@@ -5,7 +5,7 @@
 //! object at a time straight into the model, so that a list of any size costs the memory of one
 //! page, and a relist merges into what is there.
 //!
-//! **What this is not.** No general client: it reads four resources and writes nothing.
+//! **What this is not.** No general client: it reads a handful of resources and writes nothing.
 //!
 //! **Where to start reading.** [`Watch::start`], then `resource`, the life of one resource:
 //!
