@@ -160,7 +160,7 @@ impl Model {
             }
             Object::Service(service) => self.services.put_service(&service),
             Object::EndpointSlice(slice) => {
-                let changed = self.services.put_slice(PackedSlice::new(&slice, "", self.details));
+                let changed = self.services.put_slice(&PackedSlice::new(&slice, "", self.details));
                 let triggered = changed.zip(slice.triggered);
                 self.pending.triggered.extend(triggered);
             }
@@ -175,7 +175,7 @@ impl Model {
             }
             Object::ServiceImport(service) => self.imports.put_service(&service),
             Object::ImportedSlice(ImportedSlice { cluster, slice }) => {
-                self.imports.put_slice(PackedSlice::new(&slice, &cluster, self.details));
+                self.imports.put_slice(&PackedSlice::new(&slice, &cluster, self.details));
             }
         }
     }

@@ -49,13 +49,13 @@ impl Services {
     }
 
     /// The key of the entry that the slice belongs to, if this changes it.
-    pub(super) fn put_slice(&mut self, slice: PackedSlice) -> Option<Box<[u8]>> {
+    pub(super) fn put_slice(&mut self, slice: &PackedSlice) -> Option<Box<[u8]>> {
         let old = match self.slices.tell(slice.clone()) {
             Told::Known => return None,
             Told::New => None,
             Told::Replaced(old) => Some(old),
         };
-        let key = slice_entry_key(&slice);
+        let key = slice_entry_key(slice);
         // The slice's label may have changed, and with it the service that it belongs to.
         let moved = old.as_ref().filter(|old| slice_entry_key(old) != key);
         if let Some(old) = moved {
@@ -63,7 +63,7 @@ impl Services {
                 Some(entry.with_slice(Some(old), None))
             });
         }
-        self.change_entry(&key, |entry| Some(entry.with_slice(old.as_ref(), Some(&slice))));
+        self.change_entry(&key, |entry| Some(entry.with_slice(old.as_ref(), Some(slice))));
         Some(key)
     }
 
