@@ -27,10 +27,13 @@ pub struct Cluster {
     pub(crate) external: Table<PackedExternal>,
     /// The places of those that an address from outside leads back to.
     pub(crate) external_addresses: Table<u64>,
+    external_serial: AtomicU32,
+    /// Services of other clusters.
+    pub(crate) imports: Table<Entry>,
     pub(crate) namespaces: Table<Label>,
     pub(crate) pods: Table<PackedPod>,
     serial: AtomicU32,
-    external_serial: AtomicU32,
+    imports_serial: AtomicU32,
     listed: AtomicU16,
     /// Whether a snapshot says what all of it is.
     restored: AtomicBool,
@@ -47,10 +50,12 @@ impl Cluster {
             addresses: Table::new(),
             external: Table::new(),
             external_addresses: Table::new(),
+            external_serial: AtomicU32::new(0),
+            imports: Table::new(),
             namespaces: Table::new(),
             pods: Table::new(),
             serial: AtomicU32::new(0),
-            external_serial: AtomicU32::new(0),
+            imports_serial: AtomicU32::new(0),
             listed: AtomicU16::new(0),
             restored: AtomicBool::new(false),
             awaited,
@@ -91,6 +96,11 @@ impl Cluster {
         self.publishing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The same for services of other clusters.
+    pub(crate) fn imports_serial(&self) -> u32 {
+        self.imports_serial.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn set_listed(&self, kind: Kind) {
         // Release: who sees this bit sees the objects that were listed.
         self.listed.fetch_or(Kinds::none().with(kind).bits(), Ordering::Release);
@@ -111,6 +121,11 @@ impl Cluster {
         self.external_serial.fetch_max(now, Ordering::Relaxed);
     }
 
+    /// The same for the serial of imports.
+    pub(crate) fn move_imports_serial(&self, now: u32) {
+        self.imports_serial.fetch_max(now, Ordering::Relaxed);
+    }
+
     /// The hash of a key in these tables.
     #[inline]
     pub(crate) fn place(&self, key: impl Hash) -> u64 {
@@ -122,6 +137,11 @@ impl Cluster {
     #[inline]
     pub(crate) fn entry<R>(&self, key: &[u8], mut look: impl FnMut(&Entry) -> R) -> Option<R> {
         self.entries.find(self.place(key), |entry| (entry.key() == key).then(|| look(entry)))
+    }
+
+    /// The same for a service of other clusters.
+    pub(crate) fn import<R>(&self, key: &[u8], mut look: impl FnMut(&Entry) -> R) -> Option<R> {
+        self.imports.find(self.place(key), |entry| (entry.key() == key).then(|| look(entry)))
     }
 
     /// Shows `look` every entry that may have this address.

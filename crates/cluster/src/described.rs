@@ -32,14 +32,14 @@ pub struct NoObject;
 impl View {
     /// Takes a name apart; none if it lies in no zone of the view.
     pub fn describe<'a>(&self, name: Name<'a>) -> Option<Result<Described<'a>, NoObject>> {
-        let zone = self.zone_of(name)?;
-        let above = name.label_count() - zone.label_count();
+        let (zone, _) = self.find_zone(name)?;
+        let above = name.label_count() - zone.apex().label_count();
         let labels: Vec<_> = name.labels().take(above).collect();
-        Some(describe(&labels))
+        Some(describe(&labels, zone.is_imported))
     }
 }
 
-fn describe<'a>(labels: &[&'a [u8]]) -> Result<Described<'a>, NoObject> {
+fn describe<'a>(labels: &[&'a [u8]], is_imported: bool) -> Result<Described<'a>, NoObject> {
     let Some((&kind, rest)) = labels.split_last() else { return Ok(Described::default()) };
     if !matches!(kind, b"svc" | b"pod") {
         return Err(NoObject);
@@ -51,6 +51,11 @@ fn describe<'a>(labels: &[&'a [u8]]) -> Result<Described<'a>, NoObject> {
         [namespace] => Ok(Described { namespace, ..none }),
         [service, namespace] => Ok(Described { service, namespace, ..none }),
         [endpoint, service, namespace] => Ok(Described { endpoint, service, namespace, ..none }),
+        [endpoint, cluster, service, namespace]
+            if is_imported && ![endpoint, cluster].iter().any(|it| it.starts_with(b"_")) =>
+        {
+            Ok(Described { endpoint, service, namespace, ..none })
+        }
         [port, protocol, service, namespace] => {
             let [port, protocol] = [port, protocol].map(without_underscore);
             Ok(Described { port, protocol, service, namespace, ..none })

@@ -38,10 +38,10 @@ pub use answer::external::{ExternalOptions, ExternalView, VisitedRecord};
 pub use answer::{Found, ZoneCopy};
 pub use cluster::Cluster;
 pub use described::{Described, NoObject};
-pub use model::{Changes, Contents, Model};
+pub use model::{Changes, Contents, Details, Model};
 pub use objects::{
-    Document, Endpoint, EndpointSlice, Event, Exposure, Ingress, Key, Kind, Kinds, Namespace,
-    Object, Odd, Pod, Port, Service, Target,
+    Document, Endpoint, EndpointSlice, Event, Exposure, ImportedSlice, Ingress, Key, Kind, Kinds,
+    Namespace, Object, Odd, Pod, Port, Service, Target,
 };
 pub use search::Searched;
 pub use selector::{BadSelector, Selector};

@@ -6,7 +6,7 @@
 //!
 //! **What this is not.** It opens no file and watches no directory.
 
-use crate::objects::{Document, Event, Key, Kind, Object};
+use crate::objects::{Document, Event, IMPORTED_LABEL, Key, Kind, Object};
 use crate::selector::Selector;
 use serde_json::Value;
 use serde_saphyr::Spanned;
@@ -109,21 +109,24 @@ impl Manifests {
         for document in documents {
             let line = document.referenced.line();
             for value in items(document.value) {
-                match self.object(value) {
-                    Ok(object) => objects.extend(object.map(|object| Placed { object, line })),
-                    Err(reason) => mistake(line, reason),
+                for kind in kinds_of(&value) {
+                    match self.object(kind, value.clone()) {
+                        Ok(object) => objects.extend(object.map(|object| Placed { object, line })),
+                        Err(reason) => mistake(line, reason),
+                    }
                 }
             }
         }
         objects
     }
 
-    /// The object of a document, if it is one that matters.
-    fn object(&self, mut document: Value) -> Result<Option<Object>, String> {
-        let Some(kind) = kind_of(&document) else { return Ok(None) };
+    /// The object of a document, if it is selected.
+    fn object(&self, kind: Kind, mut document: Value) -> Result<Option<Object>, String> {
+        let everything = Selector::default();
         let selector = match kind {
             Kind::Namespace => &self.namespace_labels,
-            Kind::Service | Kind::EndpointSlice | Kind::Pod => &self.labels,
+            Kind::Service | Kind::EndpointSlice | Kind::Pod | Kind::ImportedSlice => &self.labels,
+            Kind::ServiceImport => &everything,
         };
         let labels = document.pointer("/metadata/labels").and_then(Value::as_object);
         let texts = labels
@@ -177,12 +180,20 @@ fn items(mut document: Value) -> Vec<Value> {
     }
 }
 
-/// Which kind that matters a document is of. Other groups have kinds of the same name.
-fn kind_of(document: &Value) -> Option<Kind> {
-    let version = document["apiVersion"].as_str()?;
-    let kind = document["kind"].as_str()?;
-    let kind = Kind::ALL.into_iter().find(|known| known.name() == kind)?;
-    (version == kind.api_version()).then_some(kind)
+/// Which kinds that matter a document is of: a slice of a service may be one of an imported service
+/// as well. Other groups have kinds of the same name.
+fn kinds_of(document: &Value) -> impl Iterator<Item = Kind> {
+    let text = |field: &str| document[field].as_str().map(str::to_owned);
+    let (version, name) = (text("apiVersion"), text("kind"));
+    let is_imported =
+        document.pointer("/metadata/labels").is_some_and(|it| !it[IMPORTED_LABEL].is_null());
+    Kind::ALL.into_iter().filter(move |kind| {
+        let known = match kind {
+            Kind::ImportedSlice if is_imported => Kind::EndpointSlice.name(),
+            kind => kind.name(),
+        };
+        name.as_deref() == Some(known) && version.as_deref() == Some(kind.api_version())
+    })
 }
 
 #[cfg(test)]
@@ -234,6 +245,24 @@ spec: {clusterIP: 10.0.0.1, ports: [{port: 80}]}
             names(&manifests),
             ["Namespace /shop", "Service default/db", "Service shop/web"]
         );
+    }
+
+    #[test]
+    fn imports() {
+        let list = r#"{"apiVersion": "v1", "kind": "List", "items": [
+            {"apiVersion": "multicluster.x-k8s.io/v1alpha1", "kind": "ServiceImport", "metadata": {"name": "db"}},
+            {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": {"name": "both", "labels": {
+                "kubernetes.io/service-name": "derived", "multicluster.kubernetes.io/service-name": "db",
+                "multicluster.kubernetes.io/source-cluster": "east"}}},
+            {"apiVersion": "discovery.k8s.io/v1", "kind": "ImportedEndpointSlice", "metadata": {"name": "none"}}]}"#;
+        let mut manifests = Manifests::default();
+        assert_eq!(read(&mut manifests, &[("a.json", list)]), [""; 0]);
+        let expected = [
+            "EndpointSlice default/both",
+            "ImportedEndpointSlice default/both",
+            "ServiceImport default/db",
+        ];
+        assert_eq!(names(&manifests), expected);
     }
 
     #[test]

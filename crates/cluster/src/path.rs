@@ -21,6 +21,11 @@ pub(crate) enum Path<'a> {
     Service { key: &'a [u8] },
     /// `ENDPOINT.SVC.NS.svc`
     Endpoint { key: &'a [u8], label: &'a [u8] },
+    /// `ENDPOINT.CLUSTER.SVC.NS.svc`, in a zone of imported services only.
+    Imported { key: &'a [u8], label: &'a [u8], cluster: &'a [u8] },
+    /// `TOPOZONE.pin._zone.SVC.NS.svc`; `prefer` if the other zones will do as well. The labels of
+    /// the topology zone are in wire form; none for the names that only lie in between.
+    Zonal { key: &'a [u8], topology: &'a [u8], prefers: bool },
     /// `_PORT._PROTOCOL.SVC.NS.svc`. CoreDNS does not need the underscores.
     Port { key: &'a [u8], port: &'a [u8], protocol: &'a [u8] },
     /// `1-2-3-4.NS.pod`
@@ -29,12 +34,26 @@ pub(crate) enum Path<'a> {
     Nothing,
 }
 
-/// The most labels in front of a zone that a name can have.
+/// Which names a zone has besides those that each has.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Forms {
+    /// Those of endpoints in other clusters.
+    pub(crate) imported: bool,
+    /// Those of endpoints in a topology zone.
+    pub(crate) zonal: bool,
+}
+
+/// The most labels in front of a zone that a name can have, unless it is a zonal one.
 const LABELS_MAX: usize = 5;
 
 impl<'a> Path<'a> {
     /// Reads the labels in front of a zone, in wire form.
-    pub(crate) fn read(above: &'a [u8]) -> Self {
+    pub(crate) fn read(above: &'a [u8], forms: Forms) -> Self {
+        if forms.zonal
+            && let Some(zonal) = read_zonal(above)
+        {
+            return zonal;
+        }
         let mut starts = [0; LABELS_MAX];
         let mut count = 0;
         let mut at = 0;
@@ -64,6 +83,9 @@ impl<'a> Path<'a> {
                 (b"svc", 2) => Self::Services { namespace: from_right(2) },
                 (b"svc", 3) => Self::Service { key: key() },
                 (b"svc", 4) => Self::Endpoint { key: key(), label: label(0) },
+                (b"svc", _) if forms.imported && !has_underscore(label(0), label(1)) => {
+                    Self::Imported { key: key(), label: label(0), cluster: label(1) }
+                }
                 (b"svc", _) => Self::Port {
                     key: key(),
                     port: without_underscore(label(0)),
@@ -79,6 +101,42 @@ impl<'a> Path<'a> {
     }
 }
 
+/// A name with `_zone` in front of a service. Its labels are counted from the right, as a topology
+/// zone may have several.
+fn read_zonal(above: &[u8]) -> Option<Path<'_>> {
+    let count = labels(above).count();
+    let behind = |at: usize| labels(above).nth(count.checked_sub(at)?).map(|(label, _)| label);
+    if behind(1)? != b"svc" || behind(4)? != b"_zone" {
+        return None;
+    }
+    let (_, service) = labels(above).nth(count - 3)?;
+    let key = &above[service..above.len() - b"\x03svc".len()];
+    let between = Path::Zonal { key, topology: &[], prefers: false };
+    let Some(way) = behind(5) else { return Some(between) };
+    let prefers = match way {
+        b"pin" => false,
+        b"prefer" => true,
+        _ => return Some(Path::Nothing),
+    };
+    let (_, way) = labels(above).nth(count - 5)?;
+    Some(Path::Zonal { key, topology: &above[..way], prefers })
+}
+
+/// Labels and where they begin.
+fn labels(octets: &[u8]) -> impl Iterator<Item = (&[u8], usize)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let begin = at;
+        let length = usize::from(*octets.get(begin)?);
+        at += 1 + length;
+        Some((octets.get(begin + 1..at)?, begin))
+    })
+}
+
+fn has_underscore(port: &[u8], protocol: &[u8]) -> bool {
+    [port, protocol].iter().any(|label| label.starts_with(b"_"))
+}
+
 pub(crate) fn without_underscore(label: &[u8]) -> &[u8] {
     label.strip_prefix(b"_").unwrap_or(label)
 }
@@ -90,9 +148,13 @@ mod tests {
     use wire::NameBuf;
 
     fn check(text: &str, expected: Path<'_>) {
+        check_with(Forms::default(), text, expected);
+    }
+
+    fn check_with(forms: Forms, text: &str, expected: Path<'_>) {
         let name: NameBuf = text.parse().unwrap_or(NameBuf::root());
         let octets = name.octets();
-        assert_eq!(Path::read(&octets[..octets.len() - 1]), expected, "{text}");
+        assert_eq!(Path::read(&octets[..octets.len() - 1], forms), expected, "{text}");
     }
 
     #[test]
@@ -130,13 +192,47 @@ mod tests {
         }
     }
 
+    #[test]
+    fn names_of_imported_services() {
+        let key = b"\x03web\x04shop";
+        let check = |text, expected| {
+            check_with(Forms { imported: true, zonal: false }, text, expected);
+        };
+        check("web-0.east.web.shop.svc", Path::Imported { key, label: b"web-0", cluster: b"east" });
+        check("web-0.web.shop.svc", Path::Endpoint { key, label: b"web-0" });
+        let port = Path::Port { key, port: b"http", protocol: b"tcp" };
+        check("_http._tcp.web.shop.svc", port);
+        check("_http.tcp.web.shop.svc", port);
+        check("http._tcp.web.shop.svc", port);
+    }
+
+    #[test]
+    fn zonal_names() {
+        let key = b"\x03web\x04shop";
+        let check = |text, expected| {
+            check_with(Forms { imported: false, zonal: true }, text, expected);
+        };
+        let zonal = |topology, prefers| Path::Zonal { key, topology, prefers };
+        check("a.pin._zone.web.shop.svc", zonal(b"\x01a", false));
+        check("a.b.c.prefer._zone.web.shop.svc", zonal(b"\x01a\x01b\x01c", true));
+        check("pin._zone.web.shop.svc", zonal(b"", false));
+        check("_zone.web.shop.svc", zonal(b"", false));
+        check("a.only._zone.web.shop.svc", Path::Nothing);
+        check("pin._zone.web.shop.pod", Path::Pod { namespace: b"shop", label: b"web" });
+        check("_zone.shop.svc", Path::Service { key: b"\x05_zone\x04shop" });
+        check("web-11.web.shop.svc", Path::Endpoint { key, label: b"web-11" });
+        check("shop.svc", Path::Services { namespace: b"shop" });
+        check("", Path::Apex);
+    }
+
     proptest! {
         #[test]
-        fn any_labels_are_read_without_a_panic(labels in prop::collection::vec("[a-z_*-]{1,10}|svc|pod|dns", 0..9)) {
+        fn any_labels_are_read_without_a_panic(labels in prop::collection::vec("[a-z_*-]{1,10}|svc|pod|dns|pin|_zone", 0..9), imported: bool, zonal: bool) {
             let name: NameBuf = labels.join(".").parse().unwrap_or(NameBuf::root());
             let octets = name.octets();
-            let path = Path::read(&octets[..octets.len() - 1]);
-            prop_assert!(labels.len() <= LABELS_MAX || path == Path::Nothing);
+            let path = Path::read(&octets[..octets.len() - 1], Forms { imported, zonal });
+            let may_be_long = matches!(path, Path::Nothing | Path::Zonal { .. });
+            prop_assert!(labels.len() <= LABELS_MAX || may_be_long);
         }
     }
 }

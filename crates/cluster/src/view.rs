@@ -23,6 +23,10 @@ pub struct Options {
     pub endpoint_pod_names: bool,
     /// `ignore empty_service`: a service with addresses but without a ready endpoint is absent.
     pub ignore_empty_services: bool,
+    /// `multicluster`: these of the zones hold the services of a set of clusters, and no others.
+    pub import_zones: Vec<NameBuf>,
+    /// `zonal`: headless services have names for their endpoints in one zone of the topology.
+    pub zonal: bool,
     /// The server's own addresses, which `ns.dns` and the apex NS are made of. Loopback
     /// addresses are left out.
     pub own_addresses: Vec<IpAddr>,
@@ -39,6 +43,8 @@ impl Options {
             endpoints: true,
             endpoint_pod_names: false,
             ignore_empty_services: false,
+            import_zones: Vec::new(),
+            zonal: false,
             own_addresses: Vec::new(),
         }
     }
@@ -69,6 +75,7 @@ pub struct View {
     pub(crate) endpoints: bool,
     pub(crate) endpoint_pod_names: bool,
     pub(crate) ignore_empty_services: bool,
+    pub(crate) zonal: bool,
     pub(crate) own_addresses: Box<[Address]>,
 }
 
@@ -78,6 +85,8 @@ pub(crate) struct Zone {
     apex: NameBuf,
     /// `svc` below the apex.
     services: NameBuf,
+    /// Whether its services are those of other clusters.
+    pub(crate) is_imported: bool,
 }
 
 /// Options that make no view.
@@ -87,6 +96,8 @@ pub enum BadOptions {
     NoForwardZone,
     /// The zone leaves no room for the names in it.
     LongZone(String),
+    /// A zone of `multicluster` is none of the directive's.
+    ForeignZone(String),
 }
 
 impl fmt::Display for BadOptions {
@@ -102,6 +113,11 @@ impl fmt::Display for BadOptions {
                  so that there is room for a service and its namespace",
                 View::ZONE_MAX
             ),
+            Self::ForeignZone(zone) => write!(
+                f,
+                "expected the zone {zone} of `multicluster` among the zones of the directive, \
+                 so that it is answered for"
+            ),
         }
     }
 }
@@ -116,10 +132,13 @@ impl View {
     /// Checks the options and makes the names that answers need.
     pub fn new(options: Options) -> Result<Self, BadOptions> {
         let primary = primary_of(&options.zones).ok_or(BadOptions::NoForwardZone)?;
+        if let Some(foreign) = options.import_zones.iter().find(|it| !options.zones.contains(it)) {
+            return Err(BadOptions::ForeignZone(foreign.to_string()));
+        }
         let mut zones = Vec::new();
         for apex in options.zones {
             let fits = apex.octets().len() <= Self::ZONE_MAX;
-            let zone = Zone::new(apex)
+            let zone = Zone::new(apex, options.import_zones.contains(&apex))
                 .filter(|_| fits)
                 .ok_or_else(|| BadOptions::LongZone(apex.to_string()))?;
             zones.push(zone);
@@ -136,6 +155,7 @@ impl View {
             endpoints: options.endpoints,
             endpoint_pod_names: options.endpoint_pod_names,
             ignore_empty_services: options.ignore_empty_services,
+            zonal: options.zonal,
             own_addresses: own.map(Address::from).collect(),
         })
     }
@@ -145,7 +165,7 @@ impl View {
         let zone = |apex: &NameBuf| {
             let apex = apex.as_name().to_lower();
             let fits = apex.octets().len() <= Self::ZONE_MAX;
-            fits.then_some(Zone { apex, services: apex })
+            fits.then_some(Zone { apex, services: apex, is_imported: false })
                 .ok_or_else(|| BadOptions::LongZone(apex.to_string()))
         };
         let mut zones = apexes.iter().map(zone).collect::<Result<Vec<_>, _>>()?;
@@ -211,10 +231,10 @@ pub(crate) fn is_reverse(name: Name<'_>) -> bool {
 }
 
 impl Zone {
-    fn new(apex: NameBuf) -> Option<Self> {
+    fn new(apex: NameBuf, is_imported: bool) -> Option<Self> {
         let apex = apex.as_name().to_lower();
         let services = NameBuf::child(b"svc", apex.as_name()).ok()?;
-        Some(Self { apex, services })
+        Some(Self { apex, services, is_imported })
     }
 
     pub(crate) fn apex(&self) -> Name<'_> {
@@ -255,6 +275,18 @@ mod tests {
         assert_eq!(primary(&["in-addr.arpa", "ip6.arpa"]), Ok("in-addr.arpa.".into()));
         assert_eq!(primary(&["10.in-addr.arpa"]), Err(BadOptions::NoForwardZone));
         assert_eq!(primary(&[]), Err(BadOptions::NoForwardZone));
+    }
+
+    #[test]
+    fn import_zones_are_among_the_zones() {
+        let zones = |texts: &[&str]| texts.iter().map(|zone| zone.parse().unwrap()).collect();
+        let with = |imported: &[&str]| {
+            let import_zones = zones(imported);
+            let options = Options { import_zones, ..Options::new(zones(&["a.local", "b.local"])) };
+            View::new(options).map(|view| view.zones.iter().map(|it| it.is_imported).collect())
+        };
+        assert_eq!(with(&["B.local"]), Ok(vec![false, true]));
+        assert_eq!(with(&["c.local"]), Err(BadOptions::ForeignZone("c.local.".into())));
     }
 
     #[test]

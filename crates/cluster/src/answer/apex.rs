@@ -32,7 +32,8 @@ pub(super) fn push_soa(
         out.extend_from_slice(apex.octets());
         out.extend_from_slice(b"\x0ahostmaster");
         out.extend_from_slice(apex.octets());
-        for number in [cluster.serial(), REFRESH, RETRY, EXPIRE, view.ttl] {
+        let serial = if zone.is_imported { cluster.imports_serial() } else { cluster.serial() };
+        for number in [serial, REFRESH, RETRY, EXPIRE, view.ttl] {
             out.extend_from_slice(&number.to_be_bytes());
         }
     });
@@ -84,7 +85,9 @@ impl Asking<'_> {
     fn each_name_server(&mut self, mut each: impl FnMut(&mut Self, Name<'_>, Address)) {
         let (cluster, view) = (self.cluster, self.view);
         let mut is_endpoint = false;
-        for &own in &view.own_addresses {
+        // The services of this cluster have no names in a zone of imported ones.
+        let serving = view.own_addresses.iter().filter(|_| !self.zone.is_imported);
+        for &own in serving {
             cluster.each_holder(own, |entry| {
                 if let Some(service) = self.serving(entry, own) {
                     is_endpoint = true;

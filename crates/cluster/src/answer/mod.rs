@@ -15,7 +15,7 @@ mod transfer;
 
 use crate::address::Address;
 use crate::cluster::Cluster;
-use crate::path::Path;
+use crate::path::{Forms, Path};
 use crate::view::{View, Zone};
 use service::Wanted;
 pub use transfer::ZoneCopy;
@@ -59,7 +59,8 @@ impl Cluster {
         if let Some(address) = Address::from_reverse(name) {
             return asking.reverse(address);
         }
-        match Path::read(above) {
+        let forms = Forms { imported: zone.is_imported, zonal: view.zonal && !zone.is_imported };
+        match Path::read(above, forms) {
             Path::Apex => asking.apex(),
             Path::DnsVersion => asking.dns_version(),
             Path::NameServer => asking.name_server(),
@@ -71,6 +72,10 @@ impl Cluster {
             Path::Port { key, port, protocol } => {
                 asking.service(key, &Wanted::Port { port, protocol })
             }
+            Path::Imported { key, label, cluster } => {
+                asking.service(key, &Wanted::endpoint_of(label, cluster))
+            }
+            Path::Zonal { key, topology, prefers } => asking.zonal(key, topology, prefers),
             Path::Pod { namespace, label } => asking.pod(namespace, label),
             Path::Nothing => asking.absent(),
         }

@@ -14,15 +14,22 @@ pub(super) enum Wanted<'a> {
     All,
     /// A port, by name and protocol in lower case.
     Port { port: &'a [u8], protocol: &'a [u8] },
-    /// The endpoints with this label, given or made of an address.
-    Endpoint { label: &'a [u8], address: Option<Address> },
+    /// The endpoints with this label, given or made of an address, in the cluster with this id;
+    /// an empty one is this cluster's.
+    Endpoint { label: &'a [u8], address: Option<Address>, cluster: &'a [u8] },
+    /// The endpoints in a topology zone, whose labels are in lower case and wire form.
+    Zone(&'a [u8]),
 }
 
 impl<'a> Wanted<'a> {
     pub(super) fn endpoint(label: &'a [u8]) -> Self {
+        Self::endpoint_of(label, b"")
+    }
+
+    pub(super) fn endpoint_of(label: &'a [u8], cluster: &'a [u8]) -> Self {
         // An address has one label, though a parser takes several spellings.
         let is_made_of = |address: &Address| address.label().as_bytes() == label;
-        Self::Endpoint { label, address: Address::from_label(label).filter(is_made_of) }
+        Self::Endpoint { label, address: Address::from_label(label).filter(is_made_of), cluster }
     }
 
     pub(super) fn takes_port(&self, it: &PackedPort<'_>) -> bool {
@@ -46,15 +53,20 @@ impl<'a> Wanted<'a> {
     }
 
     fn takes_slice(&self, slice: &PackedSlice) -> bool {
-        !matches!(self, Self::Port { .. }) || slice.ports().any(|port| self.takes_port(&port))
+        match self {
+            Self::All | Self::Zone(_) => true,
+            Self::Port { .. } => slice.ports().any(|port| self.takes_port(&port)),
+            Self::Endpoint { cluster, .. } => slice.cluster() == *cluster,
+        }
     }
 
     fn takes_endpoint(&self, endpoint: &PackedEndpoint<'_>, pod_names: bool) -> bool {
         match self {
-            Self::Endpoint { label, address } => match endpoint.given_label(pod_names) {
+            Self::Endpoint { label, address, .. } => match endpoint.given_label(pod_names) {
                 Some(given) => given == *label,
                 None => *address == Some(endpoint.address),
             },
+            Self::Zone(labels) => endpoint.is_in_zone(labels),
             _ => true,
         }
     }
@@ -66,15 +78,51 @@ impl Asking<'_> {
         if !self.exposes(namespace_of(key)) {
             return self.absent();
         }
-        let cluster = self.cluster;
-        let found = cluster.entry(key, |entry| {
-            let Some(service) = entry.service() else { return self.absent() };
+        let found = self.entry(key, |asking, entry| {
+            let Some(service) = entry.service() else { return asking.absent() };
             match service.kind() {
-                ServiceKind::External => self.external(service, wanted),
+                ServiceKind::External => asking.external(service, wanted),
                 ServiceKind::ClusterIp if !matches!(wanted, Wanted::Endpoint { .. }) => {
-                    self.cluster_ip(entry, service, wanted)
+                    asking.cluster_ip(entry, service, wanted)
                 }
-                ServiceKind::ClusterIp | ServiceKind::Headless => self.endpoints(entry, wanted),
+                ServiceKind::ClusterIp | ServiceKind::Headless => asking.endpoints(entry, wanted),
+            }
+        });
+        found.unwrap_or_else(|| self.absent())
+    }
+
+    /// What `look` makes of the entry with this key, in a zone of imported services of that.
+    fn entry<R>(&mut self, key: &[u8], mut look: impl FnMut(&mut Self, &Entry) -> R) -> Option<R> {
+        let cluster = self.cluster;
+        if self.zone.is_imported {
+            return cluster.import(key, |entry| look(self, entry));
+        }
+        cluster.entry(key, |entry| look(self, entry))
+    }
+
+    /// The endpoints of a headless service in one topology zone, or of all if it is empty and only
+    /// preferred. Without any labels of a zone the name lies between: nothing is at it.
+    pub(super) fn zonal(&mut self, key: &[u8], topology: &[u8], prefers: bool) -> Found {
+        if !self.exposes(namespace_of(key)) {
+            return self.absent();
+        }
+        let found = self.entry(key, |asking, entry| {
+            let is_headless = |it: PackedService<'_>| it.kind() == ServiceKind::Headless;
+            let has_endpoints = asking.view.endpoints && entry.endpoints().next().is_some();
+            if !entry.service().is_some_and(is_headless) || !has_endpoints {
+                return asking.absent();
+            }
+            if topology.is_empty() {
+                return Found::NoData;
+            }
+            if entry.endpoints().any(|endpoint| endpoint.is_in_zone(topology)) {
+                return asking.endpoints(entry, &Wanted::Zone(topology));
+            }
+            match prefers {
+                true => asking.endpoints(entry, &Wanted::All),
+                // The endpoint may be in a slice that has not come yet.
+                false if !asking.synced => Found::NotSynced,
+                false => Found::NoData,
             }
         });
         found.unwrap_or_else(|| self.absent())
@@ -160,21 +208,25 @@ impl Asking<'_> {
         }
     }
 
-    /// `_tcp.SVC.NS.svc` lies between a service and its ports: there are names below it, so it
-    /// exists, though CoreDNS denies it (RFC 8020 §2).
+    /// `_tcp.SVC.NS.svc` lies between a service and its ports, `CLUSTER.SVC.NS.svc` between an
+    /// imported one and its endpoints: there are names below them, so they exist, though CoreDNS
+    /// denies them (RFC 8020 §2).
     fn no_endpoint(&self, entry: &Entry, wanted: &Wanted<'_>) -> Found {
-        let Wanted::Endpoint { label: [b'_', protocol @ ..], .. } = wanted else {
-            return self.absent();
-        };
+        let Wanted::Endpoint { label, cluster: b"", .. } = wanted else { return self.absent() };
+        let has_endpoints = |slice: &PackedSlice| slice.endpoints().next().is_some();
+        let is_of_cluster = |slice: &PackedSlice| slice.cluster() == *label && has_endpoints(slice);
+        if self.view.endpoints && entry.slices().iter().any(is_of_cluster) {
+            return Found::NoData;
+        }
+        let [b'_', protocol @ ..] = *label else { return self.absent() };
         let has_port = |port: PackedPort<'_>| port.protocol == protocol && !port.name.is_empty();
         let is_headless = |service: PackedService<'_>| service.kind() == ServiceKind::Headless;
         let exists = if entry.service().is_some_and(is_headless) {
-            let with_endpoints = |slice: &&PackedSlice| slice.endpoints().next().is_some();
             self.view.endpoints
                 && entry
                     .slices()
                     .iter()
-                    .filter(with_endpoints)
+                    .filter(|slice| has_endpoints(slice))
                     .flat_map(PackedSlice::ports)
                     .any(has_port)
         } else {
@@ -201,7 +253,8 @@ impl Asking<'_> {
         let weight = weight(pairs(entry, wanted, pod_names));
         for (slice, endpoint) in chosen(entry, wanted, pod_names) {
             let label = endpoint.label(pod_names);
-            let Ok(target) = NameBuf::child(label.as_bytes(), service.as_name()) else { continue };
+            let Some(parent) = cluster_name(slice, service) else { continue };
+            let Ok(target) = NameBuf::child(label.as_bytes(), parent.as_name()) else { continue };
             let before = self.body.answer.len();
             for port in slice.ports().filter(|port| wanted.takes_port(port)) {
                 self.push_srv(weight, port.number, target.as_name());
@@ -228,6 +281,15 @@ impl Asking<'_> {
             }
             out.extend_from_slice(target.octets());
         });
+    }
+}
+
+/// The name that those of a slice's endpoints are made of: the service's, behind the id of the
+/// cluster if it is another.
+fn cluster_name(slice: &PackedSlice, service: NameBuf) -> Option<NameBuf> {
+    match slice.cluster() {
+        b"" => Some(service),
+        id => NameBuf::child(id, service.as_name()).ok(),
     }
 }
 

@@ -45,7 +45,7 @@ impl Cluster {
     /// what never changes.
     pub fn copy_zone(&self, view: &Arc<View>, apex: Name<'_>) -> Option<ZoneCopy> {
         let (zone, above) = view.find_zone(apex)?;
-        if !above.is_empty() || is_reverse(apex) {
+        if !above.is_empty() || is_reverse(apex) || zone.is_imported {
             return None;
         }
         let _unchanged = self.hold();

@@ -7,9 +7,9 @@
 use super::entry::Entry;
 use super::external::PackedExternal;
 use super::pod::PackedPod;
-use super::slice::PackedSlice;
-use super::{Label, Model, entry_key};
-use crate::objects::{Key, Kind, Namespace, Object};
+use super::services::ServicesContents;
+use super::{Label, Model};
+use crate::objects::{ImportedSlice, Key, Kind, Namespace, Object};
 use std::collections::BTreeMap;
 
 /// All that a model knew at one moment.
@@ -17,9 +17,9 @@ use std::collections::BTreeMap;
 /// Shares the packed objects with the model: to take it costs a counter for each object, and
 /// the writing of it holds up nobody.
 pub struct Contents {
-    entries: Vec<Entry>,
+    services: ServicesContents,
+    imports: ServicesContents,
     external: BTreeMap<Box<[u8]>, PackedExternal>,
-    slices: Vec<PackedSlice>,
     namespaces: Vec<Label>,
     pods: Vec<PackedPod>,
     /// The serial that goes with it.
@@ -50,7 +50,7 @@ impl Contents {
                 let name = String::from_utf8_lossy(label).into_owned();
                 Object::Namespace(Namespace { name })
             })),
-            Kind::Service => Box::new(self.entries.iter().filter_map(|entry| {
+            Kind::Service => Box::new(self.services.entries.iter().filter_map(|entry| {
                 let mut service = entry.unpack()?;
                 if let Some(external) = self.external.get(entry.key()) {
                     // An entry that leads to another name has no ports itself.
@@ -59,8 +59,17 @@ impl Contents {
                 Some(Object::Service(service))
             })),
             Kind::EndpointSlice => {
-                Box::new(self.slices.iter().map(|slice| Object::EndpointSlice(slice.unpack())))
+                let slices = self.services.slices.iter();
+                Box::new(slices.map(|slice| Object::EndpointSlice(slice.unpack())))
             }
+            Kind::ServiceImport => {
+                let entries = self.imports.entries.iter();
+                Box::new(entries.filter_map(Entry::unpack).map(Object::ServiceImport))
+            }
+            Kind::ImportedSlice => Box::new(self.imports.slices.iter().map(|slice| {
+                let cluster = String::from_utf8_lossy(slice.cluster()).into_owned();
+                Object::ImportedSlice(ImportedSlice { cluster, slice: slice.unpack() })
+            })),
             Kind::Pod => Box::new(self.pods.iter().map(|pod| Object::Pod(pod.unpack()))),
         }
     }
@@ -70,12 +79,12 @@ impl Model {
     /// What is known now.
     pub fn contents(&self) -> Contents {
         // Whoever adds a field decides here whether it has to outlive the process.
-        let Self { cluster, entries, external, slices, namespaces, pods, pending: _, revision } =
-            self;
+        let Self { cluster, details: _, services, imports, external, .. } = self;
+        let Self { namespaces, pods, pending: _, revision, .. } = self;
         Contents {
-            entries: entries.iter().cloned().collect(),
+            services: services.contents(),
+            imports: imports.contents(),
             external: external.iter().map(|it| (it.key().into(), it.clone())).collect(),
-            slices: slices.iter().cloned().collect(),
             namespaces: namespaces.iter().cloned().collect(),
             pods: pods.iter().cloned().collect(),
             serial: cluster.serial(),
@@ -130,12 +139,11 @@ impl Model {
         let by_name = (namespace.as_bytes(), name.as_bytes());
         match key.kind {
             Kind::Namespace => self.namespaces.find(by_name).is_some(),
-            Kind::Service => {
-                let entry = self.entries.find((&entry_key(by_name.1, by_name.0), &[]));
-                entry.and_then(Entry::service).is_some()
-            }
-            Kind::EndpointSlice => self.slices.find(by_name).is_some(),
+            Kind::Service => self.services.knows_service(by_name),
+            Kind::EndpointSlice => self.services.knows_slice(by_name),
             Kind::Pod => self.pods.find(by_name).is_some(),
+            Kind::ServiceImport => self.imports.knows_service(by_name),
+            Kind::ImportedSlice => self.imports.knows_slice(by_name),
         }
     }
 
@@ -145,9 +153,11 @@ impl Model {
         let by_name = (namespace.as_bytes(), name.as_bytes());
         match key.kind {
             Kind::Namespace => self.namespaces.unmark(by_name),
-            Kind::Service => self.entries.unmark((&entry_key(by_name.1, by_name.0), &[])),
-            Kind::EndpointSlice => self.slices.unmark(by_name),
+            Kind::Service => self.services.unmark_service(by_name),
+            Kind::EndpointSlice => self.services.unmark_slice(by_name),
             Kind::Pod => self.pods.unmark(by_name),
+            Kind::ServiceImport => self.imports.unmark_service(by_name),
+            Kind::ImportedSlice => self.imports.unmark_slice(by_name),
         }
     }
 }

@@ -3,11 +3,12 @@
 //! Most services are not, so that this is no part of an [`Entry`](super::entry::Entry): those pay
 //! nothing for it.
 
+use super::Model;
 use super::entry::{entry_name, namespace_of};
 use super::holdings::Keyed;
 use super::packed::{Octets, Ports, push_address, push_port};
+use super::services::{entry_key, move_addresses};
 use super::table::{Edit, Value};
-use super::{Model, entry_key};
 use crate::address::Address;
 use crate::objects::{Exposure, Ingress, Port, Service};
 use std::net::IpAddr;
@@ -171,7 +172,7 @@ impl Model {
             let all = |it: Option<&PackedExternal>| -> Vec<Address> {
                 it.into_iter().flat_map(PackedExternal::addresses).collect()
             };
-            self.move_addresses(place, &all(old.as_ref()), &all(new), &mut addresses);
+            move_addresses(&self.cluster, place, (&all(old.as_ref()), &all(new)), &mut addresses);
             let stays = new.is_some();
             services.extend(new.cloned().or(old).map(|value| Edit { place, value, stays }));
         }

@@ -23,6 +23,16 @@ struct Held<T> {
     generation: u32,
 }
 
+/// What [`Holdings::tell`] has done.
+pub(super) enum Told<T> {
+    /// Nothing but the mark: an equal one is there, and stays.
+    Known,
+    /// It is the first with its key.
+    New,
+    /// It has replaced this one.
+    Replaced(T),
+}
+
 impl<T: Keyed> Holdings<T> {
     pub(super) fn new() -> Self {
         Self { held: HashTable::new(), generation: 0, hasher: RandomState::default() }
@@ -47,6 +57,31 @@ impl<T: Keyed> Holdings<T> {
             Entry::Vacant(place) => {
                 place.insert(Held { value, generation: self.generation });
                 None
+            }
+        }
+    }
+
+    /// Puts `value` into its place, unless an equal one is there already: that one stays, as readers
+    /// share its memory. Marks it as told.
+    pub(super) fn tell(&mut self, value: T) -> Told<T>
+    where
+        T: PartialEq,
+    {
+        let hash = self.hasher.hash_one(value.identity());
+        let is_same = |held: &Held<T>| held.value.identity() == value.identity();
+        let rehash = |held: &Held<T>| self.hasher.hash_one(held.value.identity());
+        match self.held.entry(hash, is_same, rehash) {
+            Entry::Occupied(mut held) => {
+                let held = held.get_mut();
+                held.generation = self.generation;
+                if held.value == value {
+                    return Told::Known;
+                }
+                Told::Replaced(std::mem::replace(&mut held.value, value))
+            }
+            Entry::Vacant(place) => {
+                place.insert(Held { value, generation: self.generation });
+                Told::New
             }
         }
     }

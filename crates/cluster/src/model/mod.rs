@@ -15,19 +15,20 @@ pub(crate) mod external;
 mod holdings;
 pub(crate) mod packed;
 pub(crate) mod pod;
+mod services;
 pub(crate) mod slice;
 pub(crate) mod table;
 
 pub use contents::Contents;
 
-use crate::address::Address;
 use crate::cluster::Cluster;
-use crate::objects::{EndpointSlice, Event, Key, Kind, Kinds, Object, Service};
-use entry::{Entry, PackedService, ServiceKind, pack_service};
+use crate::objects::{Event, ImportedSlice, Key, Kind, Kinds, Object};
+use entry::ServiceKind;
 use external::PackedExternal;
-use holdings::{Holdings, Keyed};
+use holdings::{Holdings, Keyed, Told};
 use jiff::Timestamp;
 use pod::PackedPod;
+use services::{Services, entry_key};
 use slice::PackedSlice;
 use std::sync::Arc;
 use table::{Edit, Value};
@@ -35,9 +36,11 @@ use table::{Edit, Value};
 /// All that is known of a cluster, and the way to change it.
 pub struct Model {
     cluster: Arc<Cluster>,
-    entries: Holdings<Entry>,
+    details: Details,
+    services: Services,
+    /// Those of other clusters.
+    imports: Services,
     external: Holdings<PackedExternal>,
-    slices: Holdings<PackedSlice>,
     namespaces: Holdings<Label>,
     pods: Holdings<PackedPod>,
     pending: Pending,
@@ -45,10 +48,26 @@ pub struct Model {
     revision: u64,
 }
 
+/// What is kept of EndpointSlices beyond addresses and hostnames, where it takes memory and only
+/// some options ask for it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+pub struct Details {
+    /// The names of pods: `endpoint_pod_names`.
+    pub pod_names: bool,
+    /// The zones of endpoints: `zonal`.
+    pub zones: bool,
+}
+
+impl Details {
+    /// All that there is.
+    pub fn all() -> Self {
+        Self { pod_names: true, zones: true }
+    }
+}
+
 /// What a batch of events has touched; whether it has changed is seen when it is published.
 #[derive(Default)]
 struct Pending {
-    entries: Vec<Box<[u8]>>,
     external: Vec<Box<[u8]>>,
     namespaces: Vec<Label>,
     pods: Vec<PackedPod>,
@@ -61,6 +80,8 @@ struct Pending {
 pub struct Changes {
     /// Services whose records are different now; with any of them the serial moves.
     pub services: usize,
+    /// The same for services of other clusters, which have a serial of their own.
+    pub imports: usize,
     /// Services that are reached from outside of the cluster in another way now; with any of them
     /// the serial of external zones moves.
     pub external: usize,
@@ -77,8 +98,8 @@ pub struct Changes {
 impl Changes {
     /// Whether there is any.
     pub(crate) fn is_any(&self) -> bool {
-        let Self { services, external, namespaces, pods, triggered: _ } = self;
-        services + external + namespaces + pods > 0
+        let Self { services, imports, external, namespaces, pods, triggered: _ } = self;
+        services + imports + external + namespaces + pods > 0
     }
 }
 
@@ -90,14 +111,21 @@ impl Model {
     pub fn new(awaited: Kinds) -> Self {
         Self {
             cluster: Arc::new(Cluster::new(awaited)),
-            entries: Holdings::new(),
+            details: Details::all(),
+            services: Services::new(),
+            imports: Services::new(),
             external: Holdings::new(),
-            slices: Holdings::new(),
             namespaces: Holdings::new(),
             pods: Holdings::new(),
             pending: Pending::default(),
             revision: 0,
         }
+    }
+
+    /// The same, but of slices only `details` are kept. Without this it is all.
+    #[must_use]
+    pub fn keeping(self, details: Details) -> Self {
+        Self { details, ..self }
     }
 
     /// What readers look into.
@@ -128,8 +156,10 @@ impl Model {
     }
 
     fn publish_if_much(&mut self, now: u32) -> Changes {
-        let waiting = self.pending.entries.len() + self.pending.pods.len();
-        if waiting < (self.entries.len() + self.pods.len()) / 4 {
+        let services = [&self.services, &self.imports];
+        let waiting =
+            services.map(Services::touched).iter().sum::<usize>() + self.pending.pods.len();
+        if waiting < (services.map(Services::len).iter().sum::<usize>() + self.pods.len()) / 4 {
             return Changes::default();
         }
         self.publish(now)
@@ -148,101 +178,66 @@ impl Model {
 
     fn put(&mut self, object: Object) {
         match object {
-            Object::Service(service) => self.put_service(&service),
-            Object::EndpointSlice(slice) => self.put_slice(&slice),
             Object::Namespace(namespace) => {
                 let label: Label = namespace.name.to_ascii_lowercase().into_bytes().into();
-                if self.namespaces.put(label.clone()).is_none() {
-                    self.pending.namespaces.push(label.clone());
+                if let Told::New = self.namespaces.tell(label.clone()) {
+                    self.pending.namespaces.push(label);
                 }
-                self.namespaces.mark(label.identity());
+            }
+            Object::Service(service) => {
+                let key = self.services.put_service(&service);
+                self.change_external(&key, PackedExternal::new(&service));
+            }
+            Object::EndpointSlice(slice) => {
+                let changed = self.services.put_slice(&PackedSlice::new(&slice, "", self.details));
+                let triggered = changed.zip(slice.triggered);
+                self.pending.triggered.extend(triggered);
             }
             Object::Pod(pod) => {
                 let pod = PackedPod::new(&pod);
-                let old = self.pods.put(pod.clone());
-                self.pods.mark(pod.identity());
-                if old.as_ref() != Some(&pod) {
-                    self.pending.pods.extend(old);
-                    self.pending.pods.push(pod);
+                match self.pods.tell(pod.clone()) {
+                    Told::Known => return,
+                    Told::New => {}
+                    Told::Replaced(old) => self.pending.pods.push(old),
                 }
+                self.pending.pods.push(pod);
             }
-        }
-    }
-
-    fn put_service(&mut self, service: &Service) {
-        let key = entry_key(service.name.as_bytes(), service.namespace.as_bytes());
-        let packed = pack_service(service);
-        self.change_entry(&key, |entry| {
-            let known = entry.service().map(PackedService::octets);
-            (known != Some(&packed)).then(|| entry.with_service(Some(&packed)))
-        });
-        self.entries.mark((&key, &[]));
-        self.change_external(&key, PackedExternal::new(service));
-    }
-
-    fn put_slice(&mut self, slice: &EndpointSlice) {
-        let packed = PackedSlice::new(slice);
-        let old = self.slices.put(packed.clone());
-        self.slices.mark(packed.identity());
-        if old.as_ref() == Some(&packed) {
-            return;
-        }
-        let key = slice_entry_key(&packed);
-        // The slice's label may have changed, and with it the service that it belongs to.
-        let moved = old.as_ref().filter(|old| slice_entry_key(old) != key);
-        if let Some(old) = moved {
-            self.change_entry(&slice_entry_key(old), |entry| {
-                Some(entry.with_slice(Some(old), None))
-            });
-        }
-        self.change_entry(&key, |entry| Some(entry.with_slice(old.as_ref(), Some(&packed))));
-        if let Some(triggered) = slice.triggered {
-            self.pending.triggered.push((key, triggered));
+            Object::ServiceImport(service) => {
+                self.imports.put_service(&service);
+            }
+            Object::ImportedSlice(ImportedSlice { cluster, slice }) => {
+                self.imports.put_slice(&PackedSlice::new(&slice, &cluster, self.details));
+            }
         }
     }
 
     fn delete(&mut self, key: &Key) {
         let (namespace, name) = (key.namespace.to_ascii_lowercase(), key.name.to_ascii_lowercase());
         let by_name = (namespace.as_bytes(), name.as_bytes());
+        let service = || entry_key(by_name.1, by_name.0);
         match key.kind {
-            Kind::Service => self.drop_service(&entry_key(by_name.1, by_name.0)),
-            Kind::EndpointSlice => self.drop_slice(by_name),
             Kind::Namespace => self.pending.namespaces.extend(self.namespaces.remove(by_name)),
+            Kind::Service => self.drop_service(&service()),
+            Kind::EndpointSlice => self.services.drop_slice(by_name),
             Kind::Pod => self.pending.pods.extend(self.pods.remove(by_name)),
+            Kind::ServiceImport => self.imports.drop_service(&service()),
+            Kind::ImportedSlice => self.imports.drop_slice(by_name),
         }
     }
 
     fn drop_service(&mut self, key: &[u8]) {
         self.change_external(key, None);
-        self.change_entry(key, |entry| entry.service().is_some().then(|| entry.with_service(None)));
-    }
-
-    fn drop_slice(&mut self, key: (&[u8], &[u8])) {
-        let Some(old) = self.slices.remove(key) else { return };
-        self.change_entry(&slice_entry_key(&old), |entry| Some(entry.with_slice(Some(&old), None)));
-    }
-
-    /// Replaces an entry by what `change` makes of it, if it makes something.
-    fn change_entry(&mut self, key: &[u8], change: impl FnOnce(&Entry) -> Option<Entry>) {
-        let changed = match self.entries.find((key, &[])) {
-            Some(entry) => change(entry),
-            None => change(&Entry::empty(key)),
-        };
-        let Some(changed) = changed else { return };
-        if changed.is_empty() {
-            self.entries.remove((key, &[]));
-        } else {
-            self.entries.put(changed);
-        }
-        self.pending.entries.push(key.into());
+        self.services.drop_service(key);
     }
 
     fn begin(&mut self, kind: Kind) {
         match kind {
             Kind::Namespace => self.namespaces.begin(),
-            Kind::Service => self.entries.begin(),
-            Kind::EndpointSlice => self.slices.begin(),
+            Kind::Service => self.services.begin(),
+            Kind::EndpointSlice => self.services.begin_slices(),
             Kind::Pod => self.pods.begin(),
+            Kind::ServiceImport => self.imports.begin(),
+            Kind::ImportedSlice => self.imports.begin_slices(),
         }
     }
 
@@ -260,20 +255,22 @@ impl Model {
                 }
             }
             Kind::Service => {
-                for entry in self.entries.stale() {
+                for entry in self.services.stale() {
                     self.drop_service(entry.key());
                 }
             }
-            Kind::EndpointSlice => {
-                for slice in self.slices.stale() {
-                    self.drop_slice(slice.identity());
-                }
-            }
+            Kind::EndpointSlice => self.services.end_slices(),
             Kind::Pod => {
                 for pod in self.pods.stale() {
                     self.pending.pods.extend(self.pods.remove(pod.identity()));
                 }
             }
+            Kind::ServiceImport => {
+                for entry in self.imports.stale() {
+                    self.imports.drop_service(entry.key());
+                }
+            }
+            Kind::ImportedSlice => self.imports.end_slices(),
         }
     }
 
@@ -282,7 +279,9 @@ impl Model {
         let _publishing = self.cluster.hold();
         let namespaces = self.publish_namespaces(&mut pending.namespaces);
         let pods = self.publish_pods(&mut pending.pods);
-        let services = self.publish_entries(&mut pending.entries);
+        let cluster = &*self.cluster;
+        let services = self.services.publish(cluster, &cluster.entries, Some(&cluster.addresses));
+        let imports = self.imports.publish(cluster, &cluster.imports, None);
         let external = self.publish_external(&mut pending.external);
         let was_synced = self.cluster.is_synced();
         for kind in pending.listed {
@@ -292,16 +291,19 @@ impl Model {
         if services > 0 || is_first {
             self.cluster.move_serial(now);
         }
+        if imports > 0 || is_first {
+            self.cluster.move_imports_serial(now);
+        }
         if external > 0 || is_first {
             self.cluster.move_external_serial(now);
         }
         let is_headless = |key: &[u8]| {
-            let service = self.entries.find((key, &[])).and_then(|entry| entry.service());
+            let service = self.services.find(key).and_then(|entry| entry.service());
             service.is_some_and(|service| service.kind() == ServiceKind::Headless)
         };
         let triggered = pending.triggered.into_iter().filter(|(key, _)| is_headless(key));
         let triggered = triggered.map(|(_, at)| at).collect();
-        let changes = Changes { services, external, namespaces, pods, triggered };
+        let changes = Changes { services, imports, external, namespaces, pods, triggered };
         self.revision += u64::from(changes.is_any());
         changes
     }
@@ -333,76 +335,6 @@ impl Model {
         self.cluster.pods.publish(edits);
         count
     }
-
-    fn publish_entries(&self, touched: &mut Vec<Box<[u8]>>) -> usize {
-        touched.sort_unstable();
-        touched.dedup();
-        let (mut entries, mut addresses) = (Vec::new(), Vec::new());
-        for key in touched.drain(..) {
-            let place = self.cluster.place(&*key);
-            let old =
-                self.cluster.entries.find(place, |old| (old.key() == &*key).then(|| old.clone()));
-            let new = self.entries.find((&key, &[]));
-            if old.as_ref() == new {
-                continue;
-            }
-            let all = |it: Option<&Entry>| it.map(Entry::addresses).unwrap_or_default();
-            self.move_addresses(place, &all(old.as_ref()), &all(new), &mut addresses);
-            let stays = new.is_some();
-            entries.extend(new.cloned().or(old).map(|value| Edit { place, value, stays }));
-        }
-        let count = entries.len();
-        self.cluster.entries.publish(entries);
-        self.cluster.addresses.publish(addresses);
-        count
-    }
-
-    /// Makes each address of `new` lead to what is at `place`, and no other of `old`. Both are in
-    /// order.
-    fn move_addresses(
-        &self,
-        place: u64,
-        old: &[Address],
-        new: &[Address],
-        edits: &mut Vec<Edit<u64>>,
-    ) {
-        let edit = |address: &Address, stays| Edit {
-            place: self.cluster.place(address),
-            value: place,
-            stays,
-        };
-        let without = |all: &[Address], other: &[Address]| -> Vec<Address> {
-            all.iter().filter(|it| other.binary_search(it).is_err()).copied().collect()
-        };
-        edits.extend(without(old, new).iter().map(|address| edit(address, false)));
-        edits.extend(without(new, old).iter().map(|address| edit(address, true)));
-    }
-}
-
-/// The key of a service's entry: its label and its namespace's as they stand in a name.
-fn entry_key(service: &[u8], namespace: &[u8]) -> Box<[u8]> {
-    let mut key = Vec::with_capacity(2 + service.len() + namespace.len());
-    for label in [service, namespace] {
-        key.push(label.len() as u8);
-        key.extend(label.iter().map(u8::to_ascii_lowercase));
-    }
-    key.into()
-}
-
-fn slice_entry_key(slice: &PackedSlice) -> Box<[u8]> {
-    entry_key(slice.service(), slice.namespace())
-}
-
-impl Keyed for Entry {
-    fn identity(&self) -> (&[u8], &[u8]) {
-        (self.key(), &[])
-    }
-}
-
-impl Keyed for PackedSlice {
-    fn identity(&self) -> (&[u8], &[u8]) {
-        (self.namespace(), self.name())
-    }
 }
 
 impl Keyed for PackedPod {
@@ -433,7 +365,9 @@ impl Value for u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::objects::{Endpoint, Exposure, Namespace, Pod, Port, Target};
+    use crate::objects::{
+        Endpoint, EndpointSlice, Exposure, Namespace, Pod, Port, Service, Target,
+    };
     use std::net::IpAddr;
 
     fn service(target: Target) -> Object {
@@ -452,6 +386,7 @@ mod tests {
             addresses: vec![text.parse().unwrap()],
             hostname: None,
             pod: None,
+            zone: None,
         };
         Object::EndpointSlice(EndpointSlice {
             namespace: "shop".into(),
@@ -596,6 +531,6 @@ mod tests {
         assert_eq!(sizes(&model)[..2], [1, 2], "nothing goes before the end");
         model.apply([Event::RelistEnd(kind)], 3);
         assert_eq!(sizes(&model)[..2], [1, 1]);
-        assert_eq!(model.slices.stale().len(), 0);
+        assert_eq!(model.services.stale_slices(), 0);
     }
 }

@@ -1,9 +1,11 @@
 //! Objects out of documents: what the shapes of all kinds share. Each kind has its own in its file.
 
 use super::endpoint_slice::SliceShape;
+use super::imported_slice::ImportedShape;
 use super::namespace::NamespaceShape;
 use super::pod::PodShape;
 use super::service::ServiceShape;
+use super::service_import::ImportShape;
 use super::{Event, Key, Kind, Object, protobuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -44,6 +46,8 @@ impl Document {
             Kind::Service => read::<ServiceShape>(json),
             Kind::EndpointSlice => read::<SliceShape>(json),
             Kind::Pod => read::<PodShape>(json),
+            Kind::ServiceImport => read::<ImportShape>(json),
+            Kind::ImportedSlice => read::<ImportedShape>(json),
         }
     }
 
@@ -55,6 +59,8 @@ impl Document {
             Kind::Service => read_message::<ServiceShape>(message),
             Kind::EndpointSlice => read_message::<SliceShape>(message),
             Kind::Pod => read_message::<PodShape>(message),
+            Kind::ServiceImport => read_message::<ImportShape>(message),
+            Kind::ImportedSlice => read_message::<ImportedShape>(message),
         }
     }
 
@@ -96,7 +102,7 @@ pub(super) fn check_names(key: &Key) -> Result<(), String> {
         (1..=wire::LABEL_MAX).contains(&text.len())
             && text.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
     };
-    let needs_label = matches!(key.kind, Kind::Namespace | Kind::Service);
+    let needs_label = matches!(key.kind, Kind::Namespace | Kind::Service | Kind::ServiceImport);
     if needs_label && !is_label(&key.name) {
         return Err(format!("`metadata.name` {:?} is no DNS label", key.name));
     }
@@ -144,6 +150,10 @@ pub(super) struct Metadata {
 pub(super) struct Labels {
     #[serde(rename = "kubernetes.io/service-name")]
     pub(super) service: Option<String>,
+    #[serde(rename = "multicluster.kubernetes.io/service-name")]
+    pub(super) imported_service: Option<String>,
+    #[serde(rename = "multicluster.kubernetes.io/source-cluster")]
+    pub(super) source_cluster: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -227,7 +237,7 @@ mod tests {
                 "labels": {"kubernetes.io/service-name": "db", "other": "1"},
                 "annotations": {"endpoints.kubernetes.io/last-change-trigger-time": "2026-01-02T03:04:05Z"}},
             "addressType": "IPv4", "endpoints": [
-                {"addresses": ["172.20.2.1"], "hostname": "db-0", "conditions": {"ready": true}},
+                {"addresses": ["172.20.2.1"], "hostname": "db-0", "conditions": {"ready": true}, "zone": "us-west-2a"},
                 {"addresses": ["172.20.2.2"], "conditions": {"ready": false, "serving": true}},
                 {"addresses": ["172.20.2.3", "www.example.org"], "conditions": null,
                  "targetRef": {"kind": "Pod", "name": "db-2"}},
@@ -242,6 +252,8 @@ mod tests {
         assert_eq!(slice.endpoints[0].hostname.as_deref(), Some("db-0"));
         assert_eq!(slice.endpoints[1].addresses.len(), 1);
         assert_eq!(slice.endpoints[1].pod.as_deref(), Some("db-2"));
+        let zones = slice.endpoints.iter().map(|endpoint| endpoint.zone.as_deref());
+        assert_eq!(zones.collect::<Vec<_>>(), [Some("us-west-2a"), None, None]);
         let port = Port { name: String::new(), protocol: "TCP".to_owned(), number: None };
         assert_eq!(slice.ports, [port]);
     }

@@ -1,6 +1,6 @@
 //! EndpointSlices: what is kept of them, and their JSON.
 
-use super::document::{Metadata, Shape, null_as_default};
+use super::document::{Labels, Metadata, Shape, null_as_default};
 use super::service::PortShape;
 use super::{Kind, Object, Port};
 use jiff::Timestamp;
@@ -35,6 +35,8 @@ pub struct Endpoint {
     pub hostname: Option<String>,
     /// `targetRef.name`: the name of its pod.
     pub pod: Option<String>,
+    /// `zone`: where in the cluster's topology it is.
+    pub zone: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -55,6 +57,7 @@ struct EndpointShape {
     conditions: Conditions,
     hostname: Option<String>,
     target_ref: Option<TargetRef>,
+    zone: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -80,6 +83,30 @@ impl EndpointShape {
             addresses: parsed.collect(),
             hostname: self.hostname.filter(|name| !name.is_empty()),
             pod: self.target_ref.and_then(|target| target.name).filter(|name| !name.is_empty()),
+            zone: self.zone.filter(|name| !name.is_empty()),
+        })
+    }
+}
+
+impl SliceShape {
+    pub(super) fn labels(&mut self) -> &mut Labels {
+        &mut self.metadata.labels
+    }
+
+    /// The slice, if it belongs to a service.
+    pub(super) fn into_slice(self) -> Option<EndpointSlice> {
+        let triggered = self.metadata.annotations.triggered.as_deref();
+        Some(EndpointSlice {
+            service: self.metadata.labels.service.filter(|name| is_one_label(name))?,
+            namespace: self.metadata.namespace,
+            name: self.metadata.name,
+            endpoints: self
+                .endpoints
+                .into_iter()
+                .filter_map(EndpointShape::into_endpoint)
+                .collect(),
+            ports: self.ports.into_iter().map(Port::from).collect(),
+            triggered: triggered.and_then(|text| text.parse::<Timestamp>().ok()),
         })
     }
 }
@@ -92,19 +119,7 @@ impl Shape for SliceShape {
     }
 
     fn into_object(self) -> Option<Object> {
-        let triggered = self.metadata.annotations.triggered.as_deref();
-        Some(Object::EndpointSlice(EndpointSlice {
-            service: self.metadata.labels.service.filter(|name| is_one_label(name))?,
-            namespace: self.metadata.namespace,
-            name: self.metadata.name,
-            endpoints: self
-                .endpoints
-                .into_iter()
-                .filter_map(EndpointShape::into_endpoint)
-                .collect(),
-            ports: self.ports.into_iter().map(Port::from).collect(),
-            triggered: triggered.and_then(|text| text.parse::<Timestamp>().ok()),
-        }))
+        self.into_slice().map(Object::EndpointSlice)
     }
 }
 

@@ -11,19 +11,33 @@ pub enum Kind {
     EndpointSlice,
     /// `v1` `Pod`; only for `pods verified`.
     Pod,
+    /// `multicluster.x-k8s.io/v1alpha1` `ServiceImport`; only for `multicluster`.
+    ServiceImport,
+    /// A `discovery.k8s.io/v1` `EndpointSlice` of a service of another cluster; only for
+    /// `multicluster`. It has a watch of its own, which selects by another label.
+    ImportedSlice,
 }
 
 impl Kind {
     /// All, in the order in which it is useful to read them.
-    pub const ALL: [Self; 4] = [Self::Namespace, Self::Service, Self::EndpointSlice, Self::Pod];
+    pub const ALL: [Self; 6] = [
+        Self::Namespace,
+        Self::Service,
+        Self::EndpointSlice,
+        Self::Pod,
+        Self::ServiceImport,
+        Self::ImportedSlice,
+    ];
 
-    /// The word of a manifest's `kind:`, and of log lines.
+    /// The word of log lines and metrics, and of a manifest's `kind:` but for imported slices.
     pub fn name(self) -> &'static str {
         match self {
             Self::Namespace => "Namespace",
             Self::Service => "Service",
             Self::EndpointSlice => "EndpointSlice",
             Self::Pod => "Pod",
+            Self::ServiceImport => "ServiceImport",
+            Self::ImportedSlice => "ImportedEndpointSlice",
         }
     }
 
@@ -31,7 +45,8 @@ impl Kind {
     pub fn api_version(self) -> &'static str {
         match self {
             Self::Namespace | Self::Service | Self::Pod => "v1",
-            Self::EndpointSlice => "discovery.k8s.io/v1",
+            Self::EndpointSlice | Self::ImportedSlice => "discovery.k8s.io/v1",
+            Self::ServiceImport => "multicluster.x-k8s.io/v1alpha1",
         }
     }
 
@@ -40,8 +55,9 @@ impl Kind {
         match self {
             Self::Namespace => "namespaces",
             Self::Service => "services",
-            Self::EndpointSlice => "endpointslices",
+            Self::EndpointSlice | Self::ImportedSlice => "endpointslices",
             Self::Pod => "pods",
+            Self::ServiceImport => "serviceimports",
         }
     }
 }

@@ -8,14 +8,18 @@
 
 mod document;
 mod endpoint_slice;
+mod imported_slice;
 mod kind;
 mod namespace;
 mod pod;
 pub(crate) mod protobuf;
 mod service;
+mod service_import;
 
 pub use document::{Document, Odd};
 pub use endpoint_slice::{Endpoint, EndpointSlice};
+pub(crate) use imported_slice::IMPORTED_LABEL;
+pub use imported_slice::ImportedSlice;
 pub use kind::{Kind, Kinds};
 pub use namespace::Namespace;
 pub use pod::Pod;
@@ -58,6 +62,9 @@ pub enum Object {
     Service(Service),
     EndpointSlice(EndpointSlice),
     Pod(Pod),
+    /// A service of a set of clusters. Its target are addresses or endpoints.
+    ServiceImport(Service),
+    ImportedSlice(ImportedSlice),
 }
 
 impl Object {
@@ -68,17 +75,28 @@ impl Object {
             Self::Service(it) => (Kind::Service, it.namespace.as_str(), &it.name),
             Self::EndpointSlice(it) => (Kind::EndpointSlice, it.namespace.as_str(), &it.name),
             Self::Pod(it) => (Kind::Pod, it.namespace.as_str(), &it.name),
+            Self::ServiceImport(it) => (Kind::ServiceImport, it.namespace.as_str(), &it.name),
+            Self::ImportedSlice(ImportedSlice { slice, .. }) => {
+                (Kind::ImportedSlice, slice.namespace.as_str(), &slice.name)
+            }
         };
         Key { kind, namespace: namespace.to_owned(), name: name.clone() }
     }
+
     /// Whether it is named as [`Document::from_json`] lets pass, for objects that come another way.
     pub(crate) fn check(&self) -> Result<(), String> {
         document::check_names(&self.key())?;
+        let is_label = |what: &str, text: &str| match endpoint_slice::is_one_label(text) {
+            true => Ok(()),
+            false => Err(format!("a slice of the {what} {text:?}, which is no label")),
+        };
         match self {
-            Self::EndpointSlice(it) if !endpoint_slice::is_one_label(&it.service) => {
-                Err(format!("a slice of the service {:?}, which is no label", it.service))
+            Self::EndpointSlice(it) => is_label("service", &it.service),
+            Self::ImportedSlice(it) => {
+                is_label("service", &it.slice.service)?;
+                is_label("cluster", &it.cluster)
             }
-            Self::Namespace(_) | Self::Service(_) | Self::EndpointSlice(_) | Self::Pod(_) => Ok(()),
+            Self::Namespace(_) | Self::Service(_) | Self::Pod(_) | Self::ServiceImport(_) => Ok(()),
         }
     }
 }

@@ -24,6 +24,7 @@ mod write;
 pub use read::{Objects, Unusable, open};
 pub use write::{CannotWrite, write};
 
+use crate::Details;
 use crate::watch::{Server, Settings};
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
@@ -86,8 +87,8 @@ impl Head {
 /// version of this program to the next.
 pub fn identity(settings: &Settings) -> String {
     // Whoever adds a field decides here whether it decides what is seen.
-    let Settings { server, labels, namespace_labels, kinds, optional: _, transfer: _, timing: _ } =
-        settings;
+    let Settings { server, labels, namespace_labels, kinds, details, .. } = settings;
+    let Settings { optional: _, transfer: _, timing: _, .. } = settings;
     let server = match server {
         Server::InCluster => "in-cluster".to_owned(),
         Server::Kubeconfig { file, context } => {
@@ -100,6 +101,13 @@ pub fn identity(settings: &Settings) -> String {
     for kind in crate::Kind::ALL.into_iter().filter(|kind| kinds.has(*kind)) {
         text.push(' ');
         text.push_str(kind.name());
+    }
+    let Details { pod_names, zones } = details;
+    for (detail, is_kept) in [("pod_names", pod_names), ("zones", zones)] {
+        if *is_kept {
+            text.push_str("; ");
+            text.push_str(detail);
+        }
     }
     text
 }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::objects::{
-    Endpoint, EndpointSlice, Event, Exposure, Ingress, Kind, Kinds, Namespace, Object, Pod, Port,
-    Service, Target,
+    Endpoint, EndpointSlice, Event, Exposure, ImportedSlice, Ingress, Kind, Kinds, Namespace,
+    Object, Pod, Port, Service, Target,
 };
 use crate::{Model, Options, Pods, View};
 use jiff::Timestamp;
@@ -62,11 +62,23 @@ fn any_exposure() -> impl Strategy<Value = Exposure> {
 fn any_endpoint() -> impl Strategy<Value = Endpoint> {
     let addresses = prop::collection::vec(any_address(), 0..3);
     let label = || prop::option::of("[hX]{1,2}|with\\.dot");
-    (addresses, label(), label()).prop_map(|(addresses, hostname, pod)| Endpoint {
+    let zone = prop::option::of("z[12]");
+    (addresses, label(), label(), zone).prop_map(|(addresses, hostname, pod, zone)| Endpoint {
         addresses,
         hostname,
         pod,
+        zone,
     })
+}
+
+fn any_slice() -> impl Strategy<Value = EndpointSlice> {
+    let endpoints = prop::collection::vec(any_endpoint(), 0..4);
+    ("[abC]", "[s-w]{1,2}", "[xyZ]{1,2}", endpoints, any_ports()).prop_map(
+        |(namespace, name, service, endpoints, ports)| {
+            let triggered = None; // of a moment, and not of a state
+            EndpointSlice { namespace, name, service, endpoints, ports, triggered }
+        },
+    )
 }
 
 /// Anything that an API server may tell of a kind; no field may be left to its default.
@@ -79,22 +91,16 @@ fn any_of(kind: Kind) -> BoxedStrategy<Object> {
                 Object::Service(Service { namespace, name, target, ports, exposure })
             })
             .boxed(),
-        Kind::EndpointSlice => {
-            let endpoints = prop::collection::vec(any_endpoint(), 0..4);
-            (namespace, "[s-w]{1,2}", name, endpoints, any_ports())
-                .prop_map(|(namespace, name, service, endpoints, ports)| {
-                    let triggered = None; // of a moment, and not of a state
-                    Object::EndpointSlice(EndpointSlice {
-                        namespace,
-                        name,
-                        service,
-                        endpoints,
-                        ports,
-                        triggered,
-                    })
-                })
-                .boxed()
-        }
+        Kind::EndpointSlice => any_slice().prop_map(Object::EndpointSlice).boxed(),
+        Kind::ServiceImport => (namespace, name, any_target(), any_ports())
+            .prop_map(|(namespace, name, target, ports)| {
+                let exposure = Exposure::default(); // imports have none
+                Object::ServiceImport(Service { namespace, name, target, ports, exposure })
+            })
+            .boxed(),
+        Kind::ImportedSlice => ("[efG]", any_slice())
+            .prop_map(|(cluster, slice)| Object::ImportedSlice(ImportedSlice { cluster, slice }))
+            .boxed(),
         Kind::Pod => (namespace, "[p-r]{1,2}", any_address(), 0..2_000_000_000_i64, any::<bool>())
             .prop_map(|(namespace, name, address, started, shares_node)| {
                 let started = Timestamp::from_second(started).ok();
@@ -165,9 +171,10 @@ fn restored(objects: Vec<Object>) -> Model {
 
 /// What there is at every name and address that the objects could give, in order.
 fn answers(model: &Model, objects: &[Object]) -> Vec<String> {
-    let zones = ["cluster.local", "in-addr.arpa", "ip6.arpa"];
+    let zones = ["cluster.local", "clusterset.local", "in-addr.arpa", "ip6.arpa"];
     let mut options = Options::new(zones.iter().map(|zone| zone.parse().unwrap()).collect());
     options.pods = Pods::Verified;
+    options.import_zones = vec!["clusterset.local".parse().unwrap()];
     let view = View::new(options).unwrap();
     let mut names =
         BTreeSet::from(["svc.cluster.local".to_owned(), "x.a.svc.cluster.local".into()]);
@@ -180,6 +187,14 @@ fn answers(model: &Model, objects: &[Object]) -> Vec<String> {
             }
             Object::EndpointSlice(it) => {
                 names.insert(format!("h.{}.{}.svc.cluster.local", it.service, key.namespace))
+            }
+            Object::ServiceImport(_) => {
+                names.insert(format!("{}.{}.svc.clusterset.local", key.name, key.namespace))
+            }
+            Object::ImportedSlice(ImportedSlice { cluster, slice: it }) => {
+                let service = format!("{}.{}.svc.clusterset.local", it.service, key.namespace);
+                names.insert(format!("h.{cluster}.{service}"));
+                names.insert(service)
             }
             Object::Pod(it) => {
                 let label = it.address.to_string().replace(['.', ':'], "-");

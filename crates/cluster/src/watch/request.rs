@@ -23,7 +23,7 @@ const ERROR_MAX: usize = 64 << 10;
 
 /// What is asked for, without how.
 fn path(settings: &Settings, kind: Kind) -> String {
-    let selector = settings.selector(kind).to_string();
+    let selector = settings.selector(kind);
     let version = kind.api_version();
     // The group without a name is older than groups.
     let root = if version.contains('/') { "apis" } else { "api" };

@@ -1,6 +1,7 @@
 //! Which API server is watched, and for what.
 
-use crate::objects::{Kind, Kinds};
+use crate::model::Details;
+use crate::objects::{IMPORTED_LABEL, Kind, Kinds};
 use crate::selector::Selector;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub struct Settings {
     pub optional: Kinds,
     /// How objects are asked for.
     pub transfer: Transfer,
+    /// What is kept of EndpointSlices beyond addresses and hostnames.
+    pub details: Details,
     /// How long things may take.
     pub timing: Timing,
 }
@@ -35,15 +38,20 @@ impl Settings {
             kinds: [Kind::Namespace, Kind::Service, Kind::EndpointSlice].into_iter().collect(),
             optional: Kinds::none(),
             transfer: Transfer::default(),
+            details: Details::default(),
             timing: Timing::default(),
         }
     }
 
-    /// The selector of a kind. Endpoints carry the labels of their service.
-    pub(super) fn selector(&self, kind: Kind) -> &Selector {
+    /// The selector of a kind, as the API server reads it. Endpoints carry the labels of their
+    /// service. Imports do not: controllers make them, so neither selector is about them.
+    pub(super) fn selector(&self, kind: Kind) -> String {
         match kind {
-            Kind::Namespace => &self.namespace_labels,
-            Kind::Service | Kind::EndpointSlice | Kind::Pod => &self.labels,
+            Kind::Namespace => self.namespace_labels.to_string(),
+            Kind::Service | Kind::EndpointSlice | Kind::Pod => self.labels.to_string(),
+            Kind::ServiceImport => String::new(),
+            Kind::ImportedSlice if self.labels.is_empty() => IMPORTED_LABEL.to_owned(),
+            Kind::ImportedSlice => format!("{},{IMPORTED_LABEL}", self.labels),
         }
     }
 }

@@ -37,7 +37,7 @@ impl Shared {
         synced: watch::Sender<bool>,
         programmed: Box<dyn Fn(Duration) + Send + Sync>,
     ) -> Self {
-        let model = Model::new(settings.kinds);
+        let model = Model::new(settings.kinds).keeping(settings.details);
         Self {
             settings,
             cluster: model.cluster().clone(),

@@ -172,6 +172,7 @@ fn a_large_service_comes_whole() {
             addresses: vec![IpAddr::from(Ipv4Addr::from_bits(0x0a00_0000 + slice * 1000 + number))],
             hostname: None,
             pod: None,
+            zone: None,
         };
         Event::Apply(Object::EndpointSlice(EndpointSlice {
             namespace: "shop".into(),

@@ -26,6 +26,8 @@ pub(crate) struct Config {
     pub(crate) endpoints: bool,
     pub(crate) fallthrough: Option<Vec<String>>,
     pub(crate) ignore_empty_services: bool,
+    pub(crate) multicluster: Vec<String>,
+    pub(crate) zonal: bool,
     pub(crate) startup_timeout: Duration,
     pub(crate) search_shortcut: bool,
 }
@@ -224,8 +226,33 @@ pub(crate) const SYNTAX: Syntax<Config> = Syntax {
         without_effect("apiserver_qps", "apiserver_qps QPS"),
         without_effect("apiserver_burst", "apiserver_burst REQUESTS"),
         without_effect("apiserver_max_inflight", "apiserver_max_inflight REQUESTS"),
-        not_yet("multicluster", "multicluster [ZONES...]"),
-        not_yet("zonal", "zonal"),
+        Property {
+            name: "multicluster",
+            usage: "multicluster [ZONES...]",
+            default: "",
+            doc: "In these of the zones, answers for the services that a set of clusters shares.",
+            repeats: Repeats::LastWins,
+            read: |config, args| {
+                // CoreDNS takes it without a zone, where it does nothing.
+                config.multicluster = match args.peek() {
+                    Some(_) => args.zones(),
+                    None => Vec::new(),
+                };
+                Ok(())
+            },
+        },
+        Property {
+            name: "zonal",
+            usage: "zonal",
+            default: "",
+            doc: "Answers `TOPOZONE.pin._zone.SERVICE` and `TOPOZONE.prefer._zone.SERVICE` with the \
+                  endpoints of a headless service in one zone of the topology.",
+            repeats: Repeats::LastWins,
+            read: |config, _| {
+                config.zonal = true;
+                Ok(())
+            },
+        },
     ],
     otherwise: None,
 };
@@ -246,22 +273,6 @@ const fn without_effect(name: &'static str, usage: &'static str) -> Property<Con
                 "remove it: the API server is asked once for each resource, then only listened to",
             ));
             Ok(())
-        },
-    }
-}
-
-const fn not_yet(name: &'static str, usage: &'static str) -> Property<Config> {
-    Property {
-        name,
-        usage,
-        default: "",
-        doc: "CoreDNS has this; this server does not yet.",
-        repeats: Repeats::LastWins,
-        read: |_, args| {
-            while args.word().is_some() {}
-            let message = format!("`{}` is not supported yet", args.name().text);
-            Err(Mistake::error(Code::UnsupportedDirective, args.at(), message)
-                .help("remove it to serve without it"))
         },
     }
 }
@@ -295,6 +306,8 @@ impl Config {
             endpoints: true,
             fallthrough: None,
             ignore_empty_services: false,
+            multicluster: Vec::new(),
+            zonal: false,
             startup_timeout: Duration::from_secs(5),
             search_shortcut: false,
         };
@@ -309,6 +322,11 @@ impl Config {
             let message = "`namespaces` and `namespace_labels` exclude each other";
             let mistake = Mistake::error(Code::Conflict, at("namespace_labels"), message);
             mistakes.push(mistake.related(at("namespaces"), "the other one").help("remove one"));
+        }
+        if self.zonal && !self.endpoints {
+            let message = "`zonal` is about endpoints, which `noendpoints` leaves out";
+            let mistake = Mistake::error(Code::Conflict, at("zonal"), message);
+            mistakes.push(mistake.related(at("noendpoints"), "the other one").help("remove one"));
         }
         if self.tls.is_some() && self.endpoint.is_none() {
             let message = "`tls` is for the API server of `endpoint`, which is missing";

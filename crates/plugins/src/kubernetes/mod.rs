@@ -24,8 +24,9 @@ use crate::metrics::labels;
 use crate::search_path::SearchPath;
 use crate::zones::Zones;
 use chain::{Exchange, Failure, Plugin, Step};
+use cluster::manifests::Manifests;
 use cluster::watch::{Server, Settings};
-use cluster::{Cluster, Found, Kind, Kinds, Options, Pods, View};
+use cluster::{Cluster, Details, Found, Kind, Kinds, Model, Options, Pods, View};
 use config::Config;
 use corefile::{Accepted, Block, Code, Mistake, Mistakes};
 use search::SearchLists;
@@ -81,6 +82,8 @@ fn view(config: &Config, env: &Env<'_>) -> Result<View, Mistakes> {
     options.endpoints = config.endpoints;
     options.endpoint_pod_names = config.endpoint_pod_names;
     options.ignore_empty_services = config.ignore_empty_services;
+    options.import_zones = Zones::new(&config.multicluster).names().to_vec();
+    options.zonal = config.zonal;
     options.own_addresses = own_addresses(env);
     View::new(options).map_err(|wrong| match config.at {
         Some(at) => Mistake::error(Code::BadValue, at, wrong.to_string()).into(),
@@ -111,15 +114,17 @@ fn source(config: &Config, env: &mut Env<'_>) -> Arc<Source> {
     let namespace_labels = config.namespace_labels.clone().unwrap_or_default();
     if let Some(directory) = &config.manifests {
         let directory = env.path(directory);
-        let key = format!("{directory:?} {:?} {namespace_labels:?}", config.labels);
+        let details = details(config);
+        let key = format!("{directory:?} {:?} {namespace_labels:?} {details:?}", config.labels);
         let clock = env.process.clock.clone();
         let mistakes = env.process.metrics.gauge(
             "rutter_kubernetes_manifest_mistakes",
             "What could not be used of a directory of manifests when it was read last.",
             &labels(&[("directory", &directory.display().to_string())]),
         );
-        let files =
-            || Files::new(directory, config.labels.clone(), namespace_labels, clock, mistakes);
+        let manifests = Manifests::new(config.labels.clone(), namespace_labels);
+        let model = Model::new(Kinds::all()).keeping(details);
+        let files = || Files::new(directory, manifests, model, clock, mistakes);
         let source = env.keep(key, || Source::Files(files()));
         if let Source::Files(files) = &*source {
             for wrong in files.read() {
@@ -133,6 +138,9 @@ fn source(config: &Config, env: &mut Env<'_>) -> Arc<Source> {
     settings.labels = config.labels.clone();
     settings.namespace_labels = namespace_labels;
     settings.kinds = kinds(config);
+    // Only who has installed the Multi-Cluster Services API has this resource.
+    settings.optional = Kinds::none().with(Kind::ServiceImport);
+    settings.details = details(config);
     let programming = env.process.metrics.histogram(
         "coredns_kubernetes_dns_programming_duration_seconds",
         "Time from a change of a headless service until it is answered.",
@@ -168,7 +176,18 @@ fn kinds(config: &Config) -> Kinds {
     if config.pods == Pods::Verified {
         kinds = kinds.with(Kind::Pod);
     }
+    if !config.multicluster.is_empty() {
+        kinds = kinds.with(Kind::ServiceImport);
+        if config.endpoints {
+            kinds = kinds.with(Kind::ImportedSlice);
+        }
+    }
     kinds
+}
+
+/// What it needs to know of endpoints.
+fn details(config: &Config) -> Details {
+    Details { pod_names: config.endpoint_pod_names, zones: config.zonal }
 }
 
 /// Where the API server is, and what metrics call it.

@@ -7,7 +7,7 @@ use crate::stamp::Stamp;
 use chain::Clock;
 use cluster::manifests::{File, Manifests, Mistake};
 use cluster::watch::{ErrorKind, Settings, Watch};
-use cluster::{Cluster, Kind, Kinds, Model, Selector};
+use cluster::{Cluster, Kind, Model};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -203,18 +203,17 @@ impl Files {
     /// Nothing is read yet.
     pub(crate) fn new(
         directory: PathBuf,
-        labels: Selector,
-        namespace_labels: Selector,
+        manifests: Manifests,
+        model: Model,
         clock: Arc<dyn Clock>,
         mistakes: Arc<Gauge>,
     ) -> Self {
-        let model = Model::new(Kinds::all());
         Self {
             directory,
             cluster: model.cluster().clone(),
             clock,
             state: Mutex::new(State {
-                manifests: Manifests::new(labels, namespace_labels),
+                manifests,
                 model,
                 stamps: BTreeMap::new(),
                 told: Vec::new(),

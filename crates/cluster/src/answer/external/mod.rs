@@ -316,6 +316,7 @@ mod tests {
             Labels::Service(key, Wanted::Port { port, protocol }) => {
                 format!("{}/{} of {}", text(port), text(protocol), text(key))
             }
+            Labels::Service(_, Wanted::Zone(_)) => "a zone".to_owned(),
             Labels::TooMany => "too many".to_owned(),
         }
     }

@@ -47,8 +47,9 @@ pub(crate) fn of_kind(kind: Kind) -> Option<&'static Schema> {
     match kind {
         Kind::Namespace => Some(NAMESPACE),
         Kind::Service => Some(SERVICE),
-        Kind::EndpointSlice => Some(ENDPOINT_SLICE),
+        Kind::EndpointSlice | Kind::ImportedSlice => Some(ENDPOINT_SLICE),
         Kind::Pod => Some(POD),
+        Kind::ServiceImport => None,
     }
 }
 
