@@ -1,6 +1,7 @@
 //! What readers see of a cluster.
 
 use crate::address::Address;
+use crate::gateway::host::Host;
 use crate::model::Label;
 use crate::model::entry::Entry;
 use crate::model::pod::PackedPod;
@@ -23,6 +24,8 @@ pub struct Cluster {
     pub(crate) addresses: Table<u64>,
     pub(crate) namespaces: Table<Label>,
     pub(crate) pods: Table<PackedPod>,
+    /// What [`crate::gateway`] answers from.
+    pub(crate) hosts: Table<Host>,
     serial: AtomicU32,
     listed: AtomicU16,
     awaited: Kinds,
@@ -36,6 +39,7 @@ impl Cluster {
             addresses: Table::new(),
             namespaces: Table::new(),
             pods: Table::new(),
+            hosts: Table::new(),
             serial: AtomicU32::new(0),
             listed: AtomicU16::new(0),
             awaited,

@@ -21,6 +21,7 @@ mod address;
 mod answer;
 mod cluster;
 mod described;
+pub mod gateway;
 pub mod manifests;
 mod model;
 mod objects;
@@ -34,8 +35,8 @@ pub use cluster::Cluster;
 pub use described::{Described, NoObject};
 pub use model::{Changes, Model};
 pub use objects::{
-    Document, Endpoint, EndpointSlice, Event, Exposure, Ingress, Key, Kind, Kinds, Namespace,
-    Object, Odd, Pod, Port, Service, Target,
+    Document, Endpoint, EndpointSlice, Event, Exposure, Gateway, Ingress, IngressObject, Key, Kind,
+    Kinds, Namespace, Object, Odd, Parent, Pod, Port, Route, Service, Target,
 };
 pub use selector::{BadSelector, Selector};
 pub use view::{BadOptions, Options, Pods, View};

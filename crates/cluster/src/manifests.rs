@@ -47,6 +47,8 @@ pub struct Manifests {
     labels: Selector,
     /// `namespace_labels`.
     namespace_labels: Selector,
+    /// For ingresses and routes.
+    route_labels: Selector,
     files: BTreeMap<String, Vec<Placed>>,
 }
 
@@ -60,7 +62,13 @@ struct Placed {
 impl Manifests {
     /// No files yet. Only objects that the selectors select will be taken.
     pub fn new(labels: Selector, namespace_labels: Selector) -> Self {
-        Self { labels, namespace_labels, files: BTreeMap::new() }
+        Self { labels, namespace_labels, ..Self::default() }
+    }
+
+    /// The same, with a selector of ingresses, gateways and routes.
+    #[must_use]
+    pub fn with_route_labels(self, route_labels: Selector) -> Self {
+        Self { route_labels, ..self }
     }
 
     /// Becomes the content of `files`, as far as it can be used.
@@ -124,6 +132,9 @@ impl Manifests {
         let selector = match kind {
             Kind::Namespace => &self.namespace_labels,
             Kind::Service | Kind::EndpointSlice | Kind::Pod => &self.labels,
+            Kind::Ingress | Kind::Gateway | Kind::HttpRoute | Kind::GrpcRoute | Kind::TlsRoute => {
+                &self.route_labels
+            }
         };
         let labels = document.pointer("/metadata/labels").and_then(Value::as_object);
         let texts = labels

@@ -18,6 +18,7 @@ pub(crate) mod table;
 
 use crate::address::Address;
 use crate::cluster::Cluster;
+use crate::gateway::claims::Claims;
 use crate::objects::{EndpointSlice, Event, Key, Kind, Kinds, Object, Service};
 use entry::{Entry, PackedService, ServiceKind, pack_service};
 use holdings::{Holdings, Keyed};
@@ -34,6 +35,8 @@ pub struct Model {
     slices: Holdings<PackedSlice>,
     namespaces: Holdings<Label>,
     pods: Holdings<PackedPod>,
+    /// In place of all these, if the names that gateways serve are wanted.
+    claims: Option<Claims>,
     pending: Pending,
 }
 
@@ -52,6 +55,8 @@ struct Pending {
 pub struct Changes {
     /// Services whose records are different now; with any of them the serial moves.
     pub services: usize,
+    /// Names of [`crate::gateway`] whose records are different now; the serial moves too.
+    pub hosts: usize,
     /// Namespaces that came or went.
     pub namespaces: usize,
     /// Pods that came or went.
@@ -74,8 +79,16 @@ impl Model {
             slices: Holdings::new(),
             namespaces: Holdings::new(),
             pods: Holdings::new(),
+            claims: None,
             pending: Pending::default(),
         }
+    }
+
+    /// The same, for [`crate::gateway`]: it keeps the names that services, ingresses and routes ask
+    /// for, and nothing of the cluster itself.
+    #[must_use]
+    pub fn of_gateways(self) -> Self {
+        Self { claims: Some(Claims::new()), ..self }
     }
 
     /// What readers look into.
@@ -102,8 +115,9 @@ impl Model {
     pub fn apply_page(&mut self, events: impl IntoIterator<Item = Event>, now: u32) -> Changes {
         self.take(events);
         self.pending.triggered.clear();
-        let waiting = self.pending.entries.len() + self.pending.pods.len();
-        if waiting < (self.entries.len() + self.pods.len()) / 4 {
+        let (hosts_waiting, hosts) = self.claims.as_ref().map_or((0, 0), Claims::waiting);
+        let waiting = self.pending.entries.len() + self.pending.pods.len() + hosts_waiting;
+        if waiting < (self.entries.len() + self.pods.len() + hosts) / 4 {
             return Changes::default();
         }
         self.publish(now)
@@ -111,6 +125,13 @@ impl Model {
 
     fn take(&mut self, events: impl IntoIterator<Item = Event>) {
         for event in events {
+            if let Some(claims) = &mut self.claims {
+                if let Event::RelistEnd(kind) = event {
+                    self.pending.listed.push(kind);
+                }
+                claims.take(event);
+                continue;
+            }
             match event {
                 Event::Apply(object) => self.put(object),
                 Event::Delete(key) => self.delete(&key),
@@ -140,6 +161,11 @@ impl Model {
                     self.pending.pods.push(pod);
                 }
             }
+            Object::Ingress(_)
+            | Object::Gateway(_)
+            | Object::HttpRoute(_)
+            | Object::GrpcRoute(_)
+            | Object::TlsRoute(_) => {}
         }
     }
 
@@ -182,6 +208,7 @@ impl Model {
             Kind::EndpointSlice => self.drop_slice(by_name),
             Kind::Namespace => self.pending.namespaces.extend(self.namespaces.remove(by_name)),
             Kind::Pod => self.pending.pods.extend(self.pods.remove(by_name)),
+            Kind::Ingress | Kind::Gateway | Kind::HttpRoute | Kind::GrpcRoute | Kind::TlsRoute => {}
         }
     }
 
@@ -215,6 +242,7 @@ impl Model {
             Kind::Service => self.entries.begin(),
             Kind::EndpointSlice => self.slices.begin(),
             Kind::Pod => self.pods.begin(),
+            Kind::Ingress | Kind::Gateway | Kind::HttpRoute | Kind::GrpcRoute | Kind::TlsRoute => {}
         }
     }
 
@@ -241,6 +269,7 @@ impl Model {
                     self.pending.pods.extend(self.pods.remove(pod.identity()));
                 }
             }
+            Kind::Ingress | Kind::Gateway | Kind::HttpRoute | Kind::GrpcRoute | Kind::TlsRoute => {}
         }
         self.pending.listed.push(kind);
     }
@@ -250,11 +279,12 @@ impl Model {
         let namespaces = self.publish_namespaces(&mut pending.namespaces);
         let pods = self.publish_pods(&mut pending.pods);
         let services = self.publish_entries(&mut pending.entries);
+        let hosts = self.claims.as_mut().map_or(0, |claims| claims.publish(&self.cluster));
         let was_synced = self.cluster.is_synced();
         for kind in pending.listed {
             self.cluster.set_listed(kind);
         }
-        if services > 0 || !was_synced && self.cluster.is_synced() {
+        if services + hosts > 0 || !was_synced && self.cluster.is_synced() {
             self.cluster.move_serial(now);
         }
         let is_headless = |key: &[u8]| {
@@ -262,7 +292,13 @@ impl Model {
             service.is_some_and(|service| service.kind() == ServiceKind::Headless)
         };
         let triggered = pending.triggered.into_iter().filter(|(key, _)| is_headless(key));
-        Changes { services, namespaces, pods, triggered: triggered.map(|(_, at)| at).collect() }
+        Changes {
+            services,
+            hosts,
+            namespaces,
+            pods,
+            triggered: triggered.map(|(_, at)| at).collect(),
+        }
     }
 
     fn publish_namespaces(&self, touched: &mut Vec<Label>) -> usize {

@@ -1,8 +1,11 @@
 //! Objects out of documents: what the shapes of all kinds share. Each kind has its own in its file.
 
 use super::endpoint_slice::SliceShape;
+use super::gateway::GatewayShape;
+use super::ingress::IngressShape;
 use super::namespace::NamespaceShape;
 use super::pod::PodShape;
+use super::route::{GrpcRouteShape, HttpRouteShape, TlsRouteShape};
 use super::service::ServiceShape;
 use super::{Event, Key, Kind, Object};
 use serde::de::{DeserializeOwned, Error as _};
@@ -44,6 +47,11 @@ impl Document {
             Kind::Service => read::<ServiceShape>(json),
             Kind::EndpointSlice => read::<SliceShape>(json),
             Kind::Pod => read::<PodShape>(json),
+            Kind::Ingress => read::<IngressShape>(json),
+            Kind::Gateway => read::<GatewayShape>(json),
+            Kind::HttpRoute => read::<HttpRouteShape>(json),
+            Kind::GrpcRoute => read::<GrpcRouteShape>(json),
+            Kind::TlsRoute => read::<TlsRouteShape>(json),
         }
     }
 

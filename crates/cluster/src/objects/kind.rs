@@ -11,11 +11,31 @@ pub enum Kind {
     EndpointSlice,
     /// `v1` `Pod`; only for `pods verified`.
     Pod,
+    /// `networking.k8s.io/v1` `Ingress`; only for `k8s_gateway`, like all that follow.
+    Ingress,
+    /// `gateway.networking.k8s.io/v1` `Gateway`.
+    Gateway,
+    /// `gateway.networking.k8s.io/v1` `HTTPRoute`.
+    HttpRoute,
+    /// `gateway.networking.k8s.io/v1` `GRPCRoute`.
+    GrpcRoute,
+    /// `gateway.networking.k8s.io/v1` `TLSRoute`.
+    TlsRoute,
 }
 
 impl Kind {
     /// All, in the order in which it is useful to read them.
-    pub const ALL: [Self; 4] = [Self::Namespace, Self::Service, Self::EndpointSlice, Self::Pod];
+    pub const ALL: [Self; 9] = [
+        Self::Namespace,
+        Self::Service,
+        Self::EndpointSlice,
+        Self::Pod,
+        Self::Ingress,
+        Self::Gateway,
+        Self::HttpRoute,
+        Self::GrpcRoute,
+        Self::TlsRoute,
+    ];
 
     /// The word of a manifest's `kind:`, and of log lines.
     pub fn name(self) -> &'static str {
@@ -24,6 +44,11 @@ impl Kind {
             Self::Service => "Service",
             Self::EndpointSlice => "EndpointSlice",
             Self::Pod => "Pod",
+            Self::Ingress => "Ingress",
+            Self::Gateway => "Gateway",
+            Self::HttpRoute => "HTTPRoute",
+            Self::GrpcRoute => "GRPCRoute",
+            Self::TlsRoute => "TLSRoute",
         }
     }
 
@@ -32,6 +57,10 @@ impl Kind {
         match self {
             Self::Namespace | Self::Service | Self::Pod => "v1",
             Self::EndpointSlice => "discovery.k8s.io/v1",
+            Self::Ingress => "networking.k8s.io/v1",
+            Self::Gateway | Self::HttpRoute | Self::GrpcRoute | Self::TlsRoute => {
+                "gateway.networking.k8s.io/v1"
+            }
         }
     }
 
@@ -42,6 +71,11 @@ impl Kind {
             Self::Service => "services",
             Self::EndpointSlice => "endpointslices",
             Self::Pod => "pods",
+            Self::Ingress => "ingresses",
+            Self::Gateway => "gateways",
+            Self::HttpRoute => "httproutes",
+            Self::GrpcRoute => "grpcroutes",
+            Self::TlsRoute => "tlsroutes",
         }
     }
 }

@@ -8,16 +8,22 @@
 
 mod document;
 mod endpoint_slice;
+mod gateway;
+mod ingress;
 mod kind;
 mod namespace;
 mod pod;
+mod route;
 mod service;
 
 pub use document::{Document, Odd};
 pub use endpoint_slice::{Endpoint, EndpointSlice};
+pub use gateway::Gateway;
+pub use ingress::IngressObject;
 pub use kind::{Kind, Kinds};
 pub use namespace::Namespace;
 pub use pod::Pod;
+pub use route::{Parent, Route};
 pub use service::{Exposure, Ingress, Port, Service, Target};
 
 use serde::{Deserialize, Serialize};
@@ -57,6 +63,11 @@ pub enum Object {
     Service(Service),
     EndpointSlice(EndpointSlice),
     Pod(Pod),
+    Ingress(IngressObject),
+    Gateway(Gateway),
+    HttpRoute(Route),
+    GrpcRoute(Route),
+    TlsRoute(Route),
 }
 
 impl Object {
@@ -67,6 +78,11 @@ impl Object {
             Self::Service(it) => (Kind::Service, it.namespace.as_str(), &it.name),
             Self::EndpointSlice(it) => (Kind::EndpointSlice, it.namespace.as_str(), &it.name),
             Self::Pod(it) => (Kind::Pod, it.namespace.as_str(), &it.name),
+            Self::Ingress(it) => (Kind::Ingress, it.namespace.as_str(), &it.name),
+            Self::Gateway(it) => (Kind::Gateway, it.namespace.as_str(), &it.name),
+            Self::HttpRoute(it) => (Kind::HttpRoute, it.namespace.as_str(), &it.name),
+            Self::GrpcRoute(it) => (Kind::GrpcRoute, it.namespace.as_str(), &it.name),
+            Self::TlsRoute(it) => (Kind::TlsRoute, it.namespace.as_str(), &it.name),
         };
         Key { kind, namespace: namespace.to_owned(), name: name.clone() }
     }

@@ -16,6 +16,14 @@ pub struct Settings {
     pub namespace_labels: Selector,
     /// What is watched.
     pub kinds: Kinds,
+    /// Which of these the API server need not serve, as their CustomResourceDefinition may not be
+    /// there: then there are none, until it is.
+    pub optional: Kinds,
+    /// Whether what is known is the names that services, ingresses and routes ask for, for
+    /// [`crate::gateway`], in place of the names of the cluster itself.
+    pub gateway: bool,
+    /// `k8s_gateway`: which ingresses and routes are wanted.
+    pub route_labels: Selector,
     /// How long things may take.
     pub timing: Timing,
 }
@@ -28,6 +36,9 @@ impl Settings {
             labels: Selector::default(),
             namespace_labels: Selector::default(),
             kinds: [Kind::Namespace, Kind::Service, Kind::EndpointSlice].into_iter().collect(),
+            optional: Kinds::none(),
+            gateway: false,
+            route_labels: Selector::default(),
             timing: Timing::default(),
         }
     }
@@ -37,6 +48,9 @@ impl Settings {
         match kind {
             Kind::Namespace => &self.namespace_labels,
             Kind::Service | Kind::EndpointSlice | Kind::Pod => &self.labels,
+            Kind::Ingress | Kind::Gateway | Kind::HttpRoute | Kind::GrpcRoute | Kind::TlsRoute => {
+                &self.route_labels
+            }
         }
     }
 }
