@@ -31,6 +31,7 @@ mod go_regex;
 mod health;
 mod hostname;
 mod hosts;
+mod k8s_gateway;
 pub mod kept;
 mod kubernetes;
 pub mod lines;

@@ -7,7 +7,7 @@
 
 mod config;
 mod labels;
-mod source;
+pub(crate) mod source;
 
 use crate::directive::{Built, Directive};
 use crate::env::{Describe, Env};
@@ -156,7 +156,7 @@ fn server(config: &Config, env: &Env<'_>) -> (Server, String) {
 }
 
 /// Holds the sockets back until the cluster is known, but not longer than `patience`.
-async fn wait_for(source: Arc<Source>, patience: Duration) {
+pub(crate) async fn wait_for(source: Arc<Source>, patience: Duration) {
     let mut said = tokio::time::interval(Duration::from_millis(500));
     said.tick().await; // the first is at once
     let waited = tokio::time::timeout(patience, async {
