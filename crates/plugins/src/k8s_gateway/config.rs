@@ -196,3 +196,37 @@ impl Config {
         mistakes.accept(config)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::mistakes;
+
+    #[test]
+    fn the_table_is_sound() {
+        assert_eq!(SYNTAX.faults(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_refused() {
+        for (line, mistake) in [
+            ("resources", "`resources` lacks RESOURCE"),
+            ("resources Ingress DNSEndpoint", "must be `Ingress`, `Service`"),
+            ("ingressClasses", "`ingressClasses` lacks CLASS"),
+            ("gatewayClasses", "`gatewayClasses` lacks CLASS"),
+            ("serviceLabelSelectors ==", "this is no label selector"),
+            ("serviceLabelSelectors a=b c=d", "only one selector"),
+            ("ttl 3601", "between 0 and 3600"),
+            ("apex a..b", "cannot be the name of a name server"),
+            ("secondary a..b", "cannot be the name of a name server"),
+            ("kubeconfig", "`kubeconfig` lacks FILE"),
+            ("nodeAddressType InternalIP", "`nodeAddressType` is not a property of `k8s_gateway`"),
+        ] {
+            let found = mistakes(&format!("example.com {{\n k8s_gateway {{\n {line}\n }}\n}}"));
+            assert_eq!(found.len(), 1, "{line}: {found:?}");
+            assert!(found[0].contains(mistake), "{found:?}");
+        }
+        let all = "resources Service Ingress TLSRoute\n serviceLabelSelectors \"a in (b, c)\"\n manifests /nosuch";
+        assert_eq!(mistakes(&format!("example.com {{\n k8s_gateway {{\n {all}\n }}\n}}")), [""; 0]);
+    }
+}
