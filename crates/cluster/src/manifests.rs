@@ -132,12 +132,15 @@ impl Manifests {
         let selector = match kind {
             Kind::Namespace => &self.namespace_labels,
             Kind::Service | Kind::EndpointSlice | Kind::Pod => &self.labels,
-            Kind::Ingress | Kind::Gateway | Kind::HttpRoute | Kind::GrpcRoute | Kind::TlsRoute => {
-                match &self.route_labels {
-                    Some(labels) => labels,
-                    None => return Ok(None),
-                }
-            }
+            Kind::Ingress
+            | Kind::Gateway
+            | Kind::HttpRoute
+            | Kind::GrpcRoute
+            | Kind::TlsRoute
+            | Kind::OldTlsRoute => match &self.route_labels {
+                Some(labels) => labels,
+                None => return Ok(None),
+            },
         };
         let labels = document.pointer("/metadata/labels").and_then(Value::as_object);
         let texts = labels

@@ -218,6 +218,7 @@ impl Claims {
     fn host(&self, key: &HostKey, claimed: &Claimed) -> Host {
         let mut offers = Offers::new();
         let mut offer = |kind: Kind, class: &String, exits: &Exits| {
+            let kind = if kind == Kind::OldTlsRoute { Kind::TlsRoute } else { kind };
             let group = offers.entry((kind, class.clone())).or_default();
             group.addresses.extend(&exits.addresses);
             group.aliases.extend(exits.aliases.iter().cloned());
@@ -251,9 +252,10 @@ fn keep(object: &Object) -> Option<Kept> {
         Object::Gateway(Gateway { class, ways, .. }) => {
             Some(Kept::Gateway { class: class.clone(), exits: exits(ways) })
         }
-        Object::HttpRoute(route) | Object::GrpcRoute(route) | Object::TlsRoute(route) => {
-            Some(keep_route(route))
-        }
+        Object::HttpRoute(route)
+        | Object::GrpcRoute(route)
+        | Object::TlsRoute(route)
+        | Object::OldTlsRoute(route) => Some(keep_route(route)),
         Object::Namespace(_) | Object::EndpointSlice(_) | Object::Pod(_) => None,
     }
 }
@@ -522,14 +524,14 @@ mod tests {
 
     #[test]
     fn names_above_exist() {
-        let ingress = object(Kind::Ingress, "i", hosts(&[4]), vec![way(0)], 0);
-        assert_eq!(found(&[ingress.clone()], "z.example.com"), (Found::Empty, 0));
-        assert_eq!(found(&[ingress.clone()], "y.z.example.com"), (Found::Empty, 0));
-        assert_eq!(found(&[ingress.clone()], "z.z.example.com"), (Found::NoSuchName, 0));
-        assert_eq!(found(&[ingress], "y.x.y.z.example.com"), (Found::NoSuchName, 0));
-        let service = object(Kind::Service, "s", Vec::new(), vec![way(0)], 1);
-        assert_eq!(found(&[service.clone()], "s.shop.example.com"), (Found::Answer, 1));
-        assert_eq!(found(&[service], "shop.example.com"), (Found::Empty, 0));
+        let ingress = [object(Kind::Ingress, "i", hosts(&[4]), vec![way(0)], 0)];
+        assert_eq!(found(&ingress, "z.example.com"), (Found::Empty, 0));
+        assert_eq!(found(&ingress, "y.z.example.com"), (Found::Empty, 0));
+        assert_eq!(found(&ingress, "z.z.example.com"), (Found::NoSuchName, 0));
+        assert_eq!(found(&ingress, "y.x.y.z.example.com"), (Found::NoSuchName, 0));
+        let service = [object(Kind::Service, "s", Vec::new(), vec![way(0)], 1)];
+        assert_eq!(found(&service, "s.shop.example.com"), (Found::Answer, 1));
+        assert_eq!(found(&service, "shop.example.com"), (Found::Empty, 0));
     }
 
     #[test]
@@ -556,6 +558,25 @@ mod tests {
         assert_eq!(found(&all, "a.example.com"), (Found::Answer, 2));
         assert_eq!(found(&all[..2], "a.example.com"), (Found::Answer, 1));
         assert_eq!(found(&all[..1], "a.example.com"), (Found::NoSuchName, 0));
+    }
+
+    #[test]
+    fn a_route_that_is_told_in_two_versions_is_one() {
+        let Object::HttpRoute(route) = object(Kind::HttpRoute, "r", hosts(&[0]), Vec::new(), 1)
+        else {
+            panic!("a route is no route");
+        };
+        let gateway = object(Kind::Gateway, "a", Vec::new(), vec![way(0)], 0);
+        let mut options = Options::new(vec!["example.com".parse().unwrap()]);
+        options.resources = vec![Kind::TlsRoute];
+        let view = View::new(options).unwrap();
+        let versions = [Object::TlsRoute(route.clone()), Object::OldTlsRoute(route)];
+        for told in [&versions[..], &versions[..1], &versions[1..]] {
+            let mut model = model();
+            model.apply(told.iter().chain([&gateway]).cloned().map(Event::Apply), 1);
+            let (found, records) = ask(&view, &model, "a.example.com", RecordType::A);
+            assert_eq!((found, records.len()), (Found::Answer, 1));
+        }
     }
 
     #[test]

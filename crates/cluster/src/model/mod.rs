@@ -165,7 +165,8 @@ impl Model {
             | Object::Gateway(_)
             | Object::HttpRoute(_)
             | Object::GrpcRoute(_)
-            | Object::TlsRoute(_) => {}
+            | Object::TlsRoute(_)
+            | Object::OldTlsRoute(_) => {}
         }
     }
 
@@ -208,7 +209,12 @@ impl Model {
             Kind::EndpointSlice => self.drop_slice(by_name),
             Kind::Namespace => self.pending.namespaces.extend(self.namespaces.remove(by_name)),
             Kind::Pod => self.pending.pods.extend(self.pods.remove(by_name)),
-            Kind::Ingress | Kind::Gateway | Kind::HttpRoute | Kind::GrpcRoute | Kind::TlsRoute => {}
+            Kind::Ingress
+            | Kind::Gateway
+            | Kind::HttpRoute
+            | Kind::GrpcRoute
+            | Kind::TlsRoute
+            | Kind::OldTlsRoute => {}
         }
     }
 
@@ -242,7 +248,12 @@ impl Model {
             Kind::Service => self.entries.begin(),
             Kind::EndpointSlice => self.slices.begin(),
             Kind::Pod => self.pods.begin(),
-            Kind::Ingress | Kind::Gateway | Kind::HttpRoute | Kind::GrpcRoute | Kind::TlsRoute => {}
+            Kind::Ingress
+            | Kind::Gateway
+            | Kind::HttpRoute
+            | Kind::GrpcRoute
+            | Kind::TlsRoute
+            | Kind::OldTlsRoute => {}
         }
     }
 
@@ -269,7 +280,12 @@ impl Model {
                     self.pending.pods.extend(self.pods.remove(pod.identity()));
                 }
             }
-            Kind::Ingress | Kind::Gateway | Kind::HttpRoute | Kind::GrpcRoute | Kind::TlsRoute => {}
+            Kind::Ingress
+            | Kind::Gateway
+            | Kind::HttpRoute
+            | Kind::GrpcRoute
+            | Kind::TlsRoute
+            | Kind::OldTlsRoute => {}
         }
         self.pending.listed.push(kind);
     }

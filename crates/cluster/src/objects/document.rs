@@ -5,7 +5,7 @@ use super::gateway::GatewayShape;
 use super::ingress::IngressShape;
 use super::namespace::NamespaceShape;
 use super::pod::PodShape;
-use super::route::{GrpcRouteShape, HttpRouteShape, TlsRouteShape};
+use super::route::{GrpcRouteShape, HttpRouteShape, OldTlsRouteShape, TlsRouteShape};
 use super::service::ServiceShape;
 use super::{Event, Key, Kind, Object};
 use serde::de::{DeserializeOwned, Error as _};
@@ -52,6 +52,7 @@ impl Document {
             Kind::HttpRoute => read::<HttpRouteShape>(json),
             Kind::GrpcRoute => read::<GrpcRouteShape>(json),
             Kind::TlsRoute => read::<TlsRouteShape>(json),
+            Kind::OldTlsRoute => read::<OldTlsRouteShape>(json),
         }
     }
 

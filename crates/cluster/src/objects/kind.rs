@@ -21,11 +21,14 @@ pub enum Kind {
     GrpcRoute,
     /// `gateway.networking.k8s.io/v1` `TLSRoute`.
     TlsRoute,
+    /// `gateway.networking.k8s.io/v1alpha2` `TLSRoute`: what servers have that do not have `v1` of
+    /// it. Of those that have both it is the same once more.
+    OldTlsRoute,
 }
 
 impl Kind {
     /// All, in the order in which it is useful to read them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Namespace,
         Self::Service,
         Self::EndpointSlice,
@@ -35,9 +38,11 @@ impl Kind {
         Self::HttpRoute,
         Self::GrpcRoute,
         Self::TlsRoute,
+        Self::OldTlsRoute,
     ];
 
-    /// The word of a manifest's `kind:`, and of log lines.
+    /// The word of log lines, and of a manifest's `kind:` but for the old TLSRoute, which no manifest
+    /// is read as.
     pub fn name(self) -> &'static str {
         match self {
             Self::Namespace => "Namespace",
@@ -49,6 +54,7 @@ impl Kind {
             Self::HttpRoute => "HTTPRoute",
             Self::GrpcRoute => "GRPCRoute",
             Self::TlsRoute => "TLSRoute",
+            Self::OldTlsRoute => "TLSRoute.v1alpha2",
         }
     }
 
@@ -61,6 +67,7 @@ impl Kind {
             Self::Gateway | Self::HttpRoute | Self::GrpcRoute | Self::TlsRoute => {
                 "gateway.networking.k8s.io/v1"
             }
+            Self::OldTlsRoute => "gateway.networking.k8s.io/v1alpha2",
         }
     }
 
@@ -75,7 +82,7 @@ impl Kind {
             Self::Gateway => "gateways",
             Self::HttpRoute => "httproutes",
             Self::GrpcRoute => "grpcroutes",
-            Self::TlsRoute => "tlsroutes",
+            Self::TlsRoute | Self::OldTlsRoute => "tlsroutes",
         }
     }
 }

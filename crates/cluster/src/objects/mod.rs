@@ -68,6 +68,7 @@ pub enum Object {
     HttpRoute(Route),
     GrpcRoute(Route),
     TlsRoute(Route),
+    OldTlsRoute(Route),
 }
 
 impl Object {
@@ -83,6 +84,7 @@ impl Object {
             Self::HttpRoute(it) => (Kind::HttpRoute, it.namespace.as_str(), &it.name),
             Self::GrpcRoute(it) => (Kind::GrpcRoute, it.namespace.as_str(), &it.name),
             Self::TlsRoute(it) => (Kind::TlsRoute, it.namespace.as_str(), &it.name),
+            Self::OldTlsRoute(it) => (Kind::OldTlsRoute, it.namespace.as_str(), &it.name),
         };
         Key { kind, namespace: namespace.to_owned(), name: name.clone() }
     }

@@ -100,6 +100,7 @@ macro_rules! shape {
 shape!(HttpRouteShape, HttpRoute);
 shape!(GrpcRouteShape, GrpcRoute);
 shape!(TlsRouteShape, TlsRoute);
+shape!(OldTlsRouteShape, OldTlsRoute);
 
 #[cfg(test)]
 mod tests {
@@ -110,7 +111,12 @@ mod tests {
         let document = Document::from_json(kind, json).unwrap();
         assert_eq!(document.key.kind, kind);
         match document.object {
-            Some(Object::HttpRoute(it) | Object::GrpcRoute(it) | Object::TlsRoute(it)) => it,
+            Some(
+                Object::HttpRoute(it)
+                | Object::GrpcRoute(it)
+                | Object::TlsRoute(it)
+                | Object::OldTlsRoute(it),
+            ) => it,
             other => panic!("{other:?}"),
         }
     }
@@ -126,7 +132,7 @@ mod tests {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
         };
-        for kind in [Kind::HttpRoute, Kind::GrpcRoute, Kind::TlsRoute] {
+        for kind in [Kind::HttpRoute, Kind::GrpcRoute, Kind::TlsRoute, Kind::OldTlsRoute] {
             let route = route(kind, json);
             assert_eq!(route.hostnames, ["a.example.com", "*.example.com"]);
             let parents = [parent("shop", "one"), parent("infra", "two"), parent("shop", "three")];

@@ -48,9 +48,12 @@ impl Settings {
         match kind {
             Kind::Namespace => &self.namespace_labels,
             Kind::Service | Kind::EndpointSlice | Kind::Pod => &self.labels,
-            Kind::Ingress | Kind::Gateway | Kind::HttpRoute | Kind::GrpcRoute | Kind::TlsRoute => {
-                &self.route_labels
-            }
+            Kind::Ingress
+            | Kind::Gateway
+            | Kind::HttpRoute
+            | Kind::GrpcRoute
+            | Kind::TlsRoute
+            | Kind::OldTlsRoute => &self.route_labels,
         }
     }
 }

@@ -125,8 +125,7 @@ fn watched(config: &Config, env: &mut Env<'_>) -> Arc<Source> {
     (settings.labels, settings.route_labels) = selectors(config);
     settings.kinds = kinds(config);
     // Those of the Gateway API come with resource definitions that a cluster may lack.
-    let routes = [Kind::Gateway, Kind::HttpRoute, Kind::GrpcRoute, Kind::TlsRoute];
-    settings.optional = routes.into_iter().collect();
+    settings.optional = ROUTES.into_iter().collect::<Kinds>().with(Kind::Gateway);
     // Only headless services are measured, which have no part in this.
     let programming = Arc::new(Histogram::new(0, &[]));
     let key = format!("{settings:?}");
@@ -135,11 +134,14 @@ fn watched(config: &Config, env: &mut Env<'_>) -> Arc<Source> {
     source
 }
 
+const ROUTES: [Kind; 4] = [Kind::HttpRoute, Kind::GrpcRoute, Kind::TlsRoute, Kind::OldTlsRoute];
+
 /// What the directive needs to know of the cluster.
 fn kinds(config: &Config) -> Kinds {
     let kinds: Kinds = config.resources.iter().copied().collect();
-    let routes = [Kind::HttpRoute, Kind::GrpcRoute, Kind::TlsRoute];
-    let has_routes = routes.into_iter().any(|kind| kinds.has(kind));
+    let has_tls = kinds.has(Kind::TlsRoute);
+    let kinds = if has_tls { kinds.with(Kind::OldTlsRoute) } else { kinds };
+    let has_routes = ROUTES.into_iter().any(|kind| kinds.has(kind));
     if has_routes { kinds.with(Kind::Gateway) } else { kinds }
 }
 
