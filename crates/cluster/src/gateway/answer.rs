@@ -4,7 +4,7 @@ use super::host::{Host, without_first};
 use super::view::{View, Zone};
 use crate::cluster::Cluster;
 use crate::objects::Kind;
-use wire::{Body, Class, Name, NameBuf, Question, RecordType, Reply, Section};
+use wire::{Body, Class, Name, NameBuf, Question, Record, RecordType, Reply, Section};
 
 /// Seconds: secondaries are not part of this, so nobody acts on the first three.
 const REFRESH: u32 = 7200;
@@ -126,7 +126,7 @@ impl Asking<'_> {
             }
         });
         if offer.addresses > 0 {
-            self.drop_repeats(before);
+            self.drop_repeats(Section::Answer, before);
             let found = self.body.answer.len() > before;
             return if found { Found::Answer } else { Found::NoData };
         }
@@ -152,6 +152,7 @@ impl Asking<'_> {
     /// The name servers, and the addresses that objects give for them.
     fn push_ns(&mut self) {
         let zone = self.zone;
+        let (answers, additional) = (self.body.answer.len(), self.body.additional.len());
         for server in &zone.servers {
             let (apex, name) = (zone.apex.as_name(), server.as_name());
             self.body.push_name(Section::Answer, apex, APEX_TTL, RecordType::NS, name);
@@ -162,6 +163,8 @@ impl Asking<'_> {
                 body.push(Section::Additional, name, APEX_TTL, rtype, rdata);
             });
         }
+        self.drop_repeats(Section::Answer, answers);
+        self.drop_repeats(Section::Additional, additional);
     }
 
     /// What the first kind that says anything says about a name, each of its addresses shown to
@@ -231,21 +234,22 @@ impl Asking<'_> {
         exists
     }
 
-    /// Sorts the answers from `begin` on and drops what is there twice.
+    /// Sorts the records of a section from `begin` on and drops what is there twice.
     ///
     /// RFC 2181 §5: an RRset has no duplicates.
-    fn drop_repeats(&mut self, begin: usize) {
-        let mut records = std::mem::take(&mut self.body.answer);
+    fn drop_repeats(&mut self, section: Section, begin: usize) {
+        let mut records = std::mem::take(self.body.section_mut(section));
         let body = &*self.body;
+        let key = |record: &Record| (body.owner(record).octets(), body.rdata(record));
         if let Some(new) = records.get_mut(begin..) {
-            new.sort_unstable_by(|a, b| body.rdata(a).cmp(body.rdata(b)));
+            new.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
         }
         let mut index = 0;
         records.dedup_by(|a, b| {
             index += 1;
-            index > begin && body.rdata(a) == body.rdata(b)
+            index > begin && key(a) == key(b)
         });
-        self.body.answer = records;
+        *self.body.section_mut(section) = records;
     }
 }
 

@@ -523,6 +523,19 @@ mod tests {
     }
 
     #[test]
+    fn name_servers_come_with_each_address_once() {
+        let mut options = Options::new(vec!["example.com".parse().unwrap()]);
+        options.servers = vec!["a".to_owned(), "a".to_owned()];
+        let view = View::new(options).unwrap();
+        let mut model = model();
+        let ingress =
+            |name, other| object(Kind::Ingress, name, hosts(&[0]), vec![way(0), way(4)], other);
+        model.apply([ingress("i", 0), ingress("j", 1)].map(Event::Apply), 1);
+        let (found, records) = ask(&view, &model, "example.com", RecordType::NS);
+        assert_eq!((found, records.len()), (Found::Answer, 3));
+    }
+
+    #[test]
     fn names_above_exist() {
         let ingress = [object(Kind::Ingress, "i", hosts(&[4]), vec![way(0)], 0)];
         assert_eq!(found(&ingress, "z.example.com"), (Found::Empty, 0));
