@@ -1,6 +1,7 @@
 //! What readers see of a cluster.
 
 use crate::address::Address;
+use crate::gateway::host::Host;
 use crate::model::Label;
 use crate::model::entry::Entry;
 use crate::model::external::PackedExternal;
@@ -32,6 +33,8 @@ pub struct Cluster {
     pub(crate) imports: Table<Entry>,
     pub(crate) namespaces: Table<Label>,
     pub(crate) pods: Table<PackedPod>,
+    /// What [`crate::gateway`] answers from.
+    pub(crate) hosts: Table<Host>,
     serial: AtomicU32,
     imports_serial: AtomicU32,
     listed: AtomicU16,
@@ -54,6 +57,7 @@ impl Cluster {
             imports: Table::new(),
             namespaces: Table::new(),
             pods: Table::new(),
+            hosts: Table::new(),
             serial: AtomicU32::new(0),
             imports_serial: AtomicU32::new(0),
             listed: AtomicU16::new(0),

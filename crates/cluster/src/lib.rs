@@ -22,6 +22,7 @@ mod address;
 mod answer;
 mod cluster;
 mod described;
+pub mod gateway;
 pub mod manifests;
 mod model;
 mod objects;
@@ -40,8 +41,9 @@ pub use cluster::Cluster;
 pub use described::{Described, NoObject};
 pub use model::{Changes, Contents, Details, Model};
 pub use objects::{
-    Document, Endpoint, EndpointSlice, Event, Exposure, ImportedSlice, Ingress, Key, Kind, Kinds,
-    Namespace, Object, Odd, Pod, Port, Service, Target,
+    Document, Endpoint, EndpointSlice, Event, Exposure, Gateway, ImportedSlice, Ingress,
+    IngressObject, Key, Kind, Kinds, Namespace, Object, Odd, Parent, Pod, Port, Route, Service,
+    Target,
 };
 pub use search::Searched;
 pub use selector::{BadSelector, Selector};

@@ -47,6 +47,8 @@ pub struct Manifests {
     labels: Selector,
     /// `namespace_labels`.
     namespace_labels: Selector,
+    /// For ingresses, gateways and routes; none if these do not matter.
+    route_labels: Option<Selector>,
     files: BTreeMap<String, Vec<Placed>>,
 }
 
@@ -60,7 +62,13 @@ struct Placed {
 impl Manifests {
     /// No files yet. Only objects that the selectors select will be taken.
     pub fn new(labels: Selector, namespace_labels: Selector) -> Self {
-        Self { labels, namespace_labels, files: BTreeMap::new() }
+        Self { labels, namespace_labels, ..Self::default() }
+    }
+
+    /// The same, but ingresses, gateways and routes matter too: those that the selector selects.
+    #[must_use]
+    pub fn with_routes(self, route_labels: Selector) -> Self {
+        Self { route_labels: Some(route_labels), ..self }
     }
 
     /// Becomes the content of `files`, as far as it can be used.
@@ -127,6 +135,15 @@ impl Manifests {
             Kind::Namespace => &self.namespace_labels,
             Kind::Service | Kind::EndpointSlice | Kind::Pod | Kind::ImportedSlice => &self.labels,
             Kind::ServiceImport => &everything,
+            Kind::Ingress
+            | Kind::Gateway
+            | Kind::HttpRoute
+            | Kind::GrpcRoute
+            | Kind::TlsRoute
+            | Kind::OldTlsRoute => match &self.route_labels {
+                Some(labels) => labels,
+                None => return Ok(None),
+            },
         };
         let labels = document.pointer("/metadata/labels").and_then(Value::as_object);
         let texts = labels
@@ -271,6 +288,26 @@ spec: {clusterIP: 10.0.0.1, ports: [{port: 80}]}
         let mut manifests = Manifests::new(selector("app=db"), selector("team=a"));
         read(&mut manifests, &[("a.yaml", TWO)]);
         assert_eq!(names(&manifests), ["Namespace /shop"]);
+    }
+
+    #[test]
+    fn routes_matter_to_those_who_want_them() {
+        let route = "\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: web, labels: {k8s-gateway.dns/ignore: \"true\"}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: shop}
+";
+        let mut manifests = Manifests::default();
+        assert_eq!(read(&mut manifests, &[("a.yaml", route)]), [""; 0]);
+        assert_eq!(names(&manifests), [""; 0]);
+        let selector = "k8s-gateway.dns/ignore!=true".parse().unwrap();
+        let mut manifests = Manifests::default().with_routes(selector);
+        read(&mut manifests, &[("a.yaml", route)]);
+        assert_eq!(names(&manifests), ["HTTPRoute default/shop"]);
     }
 
     #[test]

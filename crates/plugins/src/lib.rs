@@ -35,6 +35,7 @@ mod health;
 mod hostname;
 mod hosts;
 mod k8s_external;
+mod k8s_gateway;
 pub mod kept;
 mod kubernetes;
 pub mod lines;

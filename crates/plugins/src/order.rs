@@ -30,6 +30,7 @@ pub const ORDER: &[Entry] = &[
     entry::<crate::hosts::Hosts>(),
     entry::<crate::k8s_external::External>(),
     entry::<crate::kubernetes::Kubernetes>(),
+    entry::<crate::k8s_gateway::K8sGateway>(),
     entry::<crate::file::File>(),
     entry::<crate::auto::Auto>(),
     entry::<crate::r#loop::Loop>(),

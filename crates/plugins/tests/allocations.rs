@@ -81,6 +81,14 @@ fn answers_and_denials_from_memory() {
         ("8.113.0.203.in-addr.arpa", T::PTR, (FOUND, 1)),
         // k8s_external, then hosts
         ("alias.shop.example.net", T::A, (FOUND, 2)),
+        // k8s_gateway
+        ("www.outside.test", T::A, (FOUND, 2)),
+        ("www.outside.test", T::AAAA, (FOUND, 0)),
+        ("any.apps.outside.test", T::A, (FOUND, 1)),
+        ("a.b.nosuch.outside.test", T::A, (NO_NAME, 0)),
+        ("outside.test", T::NS, (FOUND, 1)),
+        // k8s_gateway, then hosts
+        ("alias.outside.test", T::A, (FOUND, 2)),
         // file
         ("www.example.org", T::A, (FOUND, 2)),
         ("docs.example.org", T::A, (FOUND, 3)),

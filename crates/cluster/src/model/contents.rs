@@ -70,6 +70,13 @@ impl Contents {
                 let cluster = String::from_utf8_lossy(slice.cluster()).into_owned();
                 Object::ImportedSlice(ImportedSlice { cluster, slice: slice.unpack() })
             })),
+            // Snapshots are of the cluster's own names.
+            Kind::Ingress
+            | Kind::Gateway
+            | Kind::HttpRoute
+            | Kind::GrpcRoute
+            | Kind::TlsRoute
+            | Kind::OldTlsRoute => Box::new(std::iter::empty()),
             Kind::Pod => Box::new(self.pods.iter().map(|pod| Object::Pod(pod.unpack()))),
         }
     }
@@ -144,6 +151,12 @@ impl Model {
             Kind::Pod => self.pods.find(by_name).is_some(),
             Kind::ServiceImport => self.imports.knows_service(by_name),
             Kind::ImportedSlice => self.imports.knows_slice(by_name),
+            Kind::Ingress
+            | Kind::Gateway
+            | Kind::HttpRoute
+            | Kind::GrpcRoute
+            | Kind::TlsRoute
+            | Kind::OldTlsRoute => false,
         }
     }
 
@@ -158,6 +171,12 @@ impl Model {
             Kind::Pod => self.pods.unmark(by_name),
             Kind::ServiceImport => self.imports.unmark_service(by_name),
             Kind::ImportedSlice => self.imports.unmark_slice(by_name),
+            Kind::Ingress
+            | Kind::Gateway
+            | Kind::HttpRoute
+            | Kind::GrpcRoute
+            | Kind::TlsRoute
+            | Kind::OldTlsRoute => {}
         }
     }
 }

@@ -22,6 +22,7 @@ pub(crate) mod table;
 pub use contents::Contents;
 
 use crate::cluster::Cluster;
+use crate::gateway::claims::Claims;
 use crate::objects::{Event, ImportedSlice, Key, Kind, Kinds, Object};
 use entry::ServiceKind;
 use external::PackedExternal;
@@ -43,6 +44,8 @@ pub struct Model {
     external: Holdings<PackedExternal>,
     namespaces: Holdings<Label>,
     pods: Holdings<PackedPod>,
+    /// In place of all these, if the names that gateways serve are wanted.
+    claims: Option<Claims>,
     pending: Pending,
     /// Counts the publications that changed something.
     revision: u64,
@@ -85,6 +88,8 @@ pub struct Changes {
     /// Services that are reached from outside of the cluster in another way now; with any of them
     /// the serial of external zones moves.
     pub external: usize,
+    /// Names of [`crate::gateway`] whose records are different now; the serial moves too.
+    pub hosts: usize,
     /// Namespaces that came or went.
     pub namespaces: usize,
     /// Pods that came or went.
@@ -98,8 +103,8 @@ pub struct Changes {
 impl Changes {
     /// Whether there is any.
     pub(crate) fn is_any(&self) -> bool {
-        let Self { services, imports, external, namespaces, pods, triggered: _ } = self;
-        services + imports + external + namespaces + pods > 0
+        let Self { services, imports, external, hosts, namespaces, pods, triggered: _ } = self;
+        services + imports + external + hosts + namespaces + pods > 0
     }
 }
 
@@ -117,6 +122,7 @@ impl Model {
             external: Holdings::new(),
             namespaces: Holdings::new(),
             pods: Holdings::new(),
+            claims: None,
             pending: Pending::default(),
             revision: 0,
         }
@@ -126,6 +132,13 @@ impl Model {
     #[must_use]
     pub fn keeping(self, details: Details) -> Self {
         Self { details, ..self }
+    }
+
+    /// The same, for [`crate::gateway`]: it keeps the names that services, ingresses and routes ask
+    /// for, and nothing of the cluster itself.
+    #[must_use]
+    pub fn of_gateways(self) -> Self {
+        Self { claims: Some(Claims::new()), ..self }
     }
 
     /// What readers look into.
@@ -156,10 +169,12 @@ impl Model {
     }
 
     fn publish_if_much(&mut self, now: u32) -> Changes {
+        let (claims_touched, claims) = self.claims.as_ref().map_or((0, 0), Claims::waiting);
         let services = [&self.services, &self.imports];
-        let waiting =
-            services.map(Services::touched).iter().sum::<usize>() + self.pending.pods.len();
-        if waiting < (services.map(Services::len).iter().sum::<usize>() + self.pods.len()) / 4 {
+        let touched: usize = services.map(Services::touched).iter().sum();
+        let held: usize = services.map(Services::len).iter().sum();
+        let waiting = touched + self.pending.pods.len() + claims_touched;
+        if waiting < (held + self.pods.len() + claims) / 4 {
             return Changes::default();
         }
         self.publish(now)
@@ -167,6 +182,13 @@ impl Model {
 
     fn take(&mut self, events: impl IntoIterator<Item = Event>) {
         for event in events {
+            if let Some(claims) = &mut self.claims {
+                if let Event::RelistEnd(kind) = event {
+                    self.pending.listed.push(kind);
+                }
+                claims.take(event);
+                continue;
+            }
             match event {
                 Event::Apply(object) => self.put(object),
                 Event::Delete(key) => self.delete(&key),
@@ -208,6 +230,12 @@ impl Model {
             Object::ImportedSlice(ImportedSlice { cluster, slice }) => {
                 self.imports.put_slice(&PackedSlice::new(&slice, &cluster, self.details));
             }
+            Object::Ingress(_)
+            | Object::Gateway(_)
+            | Object::HttpRoute(_)
+            | Object::GrpcRoute(_)
+            | Object::TlsRoute(_)
+            | Object::OldTlsRoute(_) => {}
         }
     }
 
@@ -222,6 +250,12 @@ impl Model {
             Kind::Pod => self.pending.pods.extend(self.pods.remove(by_name)),
             Kind::ServiceImport => self.imports.drop_service(&service()),
             Kind::ImportedSlice => self.imports.drop_slice(by_name),
+            Kind::Ingress
+            | Kind::Gateway
+            | Kind::HttpRoute
+            | Kind::GrpcRoute
+            | Kind::TlsRoute
+            | Kind::OldTlsRoute => {}
         }
     }
 
@@ -238,6 +272,12 @@ impl Model {
             Kind::Pod => self.pods.begin(),
             Kind::ServiceImport => self.imports.begin(),
             Kind::ImportedSlice => self.imports.begin_slices(),
+            Kind::Ingress
+            | Kind::Gateway
+            | Kind::HttpRoute
+            | Kind::GrpcRoute
+            | Kind::TlsRoute
+            | Kind::OldTlsRoute => {}
         }
     }
 
@@ -271,6 +311,12 @@ impl Model {
                 }
             }
             Kind::ImportedSlice => self.imports.end_slices(),
+            Kind::Ingress
+            | Kind::Gateway
+            | Kind::HttpRoute
+            | Kind::GrpcRoute
+            | Kind::TlsRoute
+            | Kind::OldTlsRoute => {}
         }
     }
 
@@ -283,12 +329,13 @@ impl Model {
         let services = self.services.publish(cluster, &cluster.entries, Some(&cluster.addresses));
         let imports = self.imports.publish(cluster, &cluster.imports, None);
         let external = self.publish_external(&mut pending.external);
+        let hosts = self.claims.as_mut().map_or(0, |claims| claims.publish(&self.cluster));
         let was_synced = self.cluster.is_synced();
         for kind in pending.listed {
             self.cluster.set_listed(kind);
         }
         let is_first = !was_synced && self.cluster.is_synced();
-        if services > 0 || is_first {
+        if services + hosts > 0 || is_first {
             self.cluster.move_serial(now);
         }
         if imports > 0 || is_first {
@@ -303,7 +350,7 @@ impl Model {
         };
         let triggered = pending.triggered.into_iter().filter(|(key, _)| is_headless(key));
         let triggered = triggered.map(|(_, at)| at).collect();
-        let changes = Changes { services, imports, external, namespaces, pods, triggered };
+        let changes = Changes { services, imports, external, hosts, namespaces, pods, triggered };
         self.revision += u64::from(changes.is_any());
         changes
     }

@@ -1,9 +1,12 @@
 //! Objects out of documents: what the shapes of all kinds share. Each kind has its own in its file.
 
 use super::endpoint_slice::SliceShape;
+use super::gateway::GatewayShape;
 use super::imported_slice::ImportedShape;
+use super::ingress::IngressShape;
 use super::namespace::NamespaceShape;
 use super::pod::PodShape;
+use super::route::{GrpcRouteShape, HttpRouteShape, OldTlsRouteShape, TlsRouteShape};
 use super::service::ServiceShape;
 use super::service_import::ImportShape;
 use super::{Event, Key, Kind, Object, protobuf};
@@ -48,6 +51,12 @@ impl Document {
             Kind::Pod => read::<PodShape>(json),
             Kind::ServiceImport => read::<ImportShape>(json),
             Kind::ImportedSlice => read::<ImportedShape>(json),
+            Kind::Ingress => read::<IngressShape>(json),
+            Kind::Gateway => read::<GatewayShape>(json),
+            Kind::HttpRoute => read::<HttpRouteShape>(json),
+            Kind::GrpcRoute => read::<GrpcRouteShape>(json),
+            Kind::TlsRoute => read::<TlsRouteShape>(json),
+            Kind::OldTlsRoute => read::<OldTlsRouteShape>(json),
         }
     }
 
@@ -61,6 +70,12 @@ impl Document {
             Kind::Pod => read_message::<PodShape>(message),
             Kind::ServiceImport => read_message::<ImportShape>(message),
             Kind::ImportedSlice => read_message::<ImportedShape>(message),
+            Kind::Ingress => read_message::<IngressShape>(message),
+            Kind::Gateway => read_message::<GatewayShape>(message),
+            Kind::HttpRoute => read_message::<HttpRouteShape>(message),
+            Kind::GrpcRoute => read_message::<GrpcRouteShape>(message),
+            Kind::TlsRoute => read_message::<TlsRouteShape>(message),
+            Kind::OldTlsRoute => read_message::<OldTlsRouteShape>(message),
         }
     }
 

@@ -16,20 +16,40 @@ pub enum Kind {
     /// A `discovery.k8s.io/v1` `EndpointSlice` of a service of another cluster; only for
     /// `multicluster`. It has a watch of its own, which selects by another label.
     ImportedSlice,
+    /// `networking.k8s.io/v1` `Ingress`; only for `k8s_gateway`, like all that follow.
+    Ingress,
+    /// `gateway.networking.k8s.io/v1` `Gateway`.
+    Gateway,
+    /// `gateway.networking.k8s.io/v1` `HTTPRoute`.
+    HttpRoute,
+    /// `gateway.networking.k8s.io/v1` `GRPCRoute`.
+    GrpcRoute,
+    /// `gateway.networking.k8s.io/v1` `TLSRoute`.
+    TlsRoute,
+    /// `gateway.networking.k8s.io/v1alpha2` `TLSRoute`: what servers have that do not have `v1` of
+    /// it. Of those that have both it is the same once more.
+    OldTlsRoute,
 }
 
 impl Kind {
     /// All, in the order in which it is useful to read them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 12] = [
         Self::Namespace,
         Self::Service,
         Self::EndpointSlice,
         Self::Pod,
         Self::ServiceImport,
         Self::ImportedSlice,
+        Self::Ingress,
+        Self::Gateway,
+        Self::HttpRoute,
+        Self::GrpcRoute,
+        Self::TlsRoute,
+        Self::OldTlsRoute,
     ];
 
-    /// The word of log lines and metrics, and of a manifest's `kind:` but for imported slices.
+    /// The word of log lines and metrics, and of a manifest's `kind:` but for imported slices and the
+    /// old TLSRoute, which no manifest is read as.
     pub fn name(self) -> &'static str {
         match self {
             Self::Namespace => "Namespace",
@@ -38,6 +58,12 @@ impl Kind {
             Self::Pod => "Pod",
             Self::ServiceImport => "ServiceImport",
             Self::ImportedSlice => "ImportedEndpointSlice",
+            Self::Ingress => "Ingress",
+            Self::Gateway => "Gateway",
+            Self::HttpRoute => "HTTPRoute",
+            Self::GrpcRoute => "GRPCRoute",
+            Self::TlsRoute => "TLSRoute",
+            Self::OldTlsRoute => "TLSRoute.v1alpha2",
         }
     }
 
@@ -47,6 +73,11 @@ impl Kind {
             Self::Namespace | Self::Service | Self::Pod => "v1",
             Self::EndpointSlice | Self::ImportedSlice => "discovery.k8s.io/v1",
             Self::ServiceImport => "multicluster.x-k8s.io/v1alpha1",
+            Self::Ingress => "networking.k8s.io/v1",
+            Self::Gateway | Self::HttpRoute | Self::GrpcRoute | Self::TlsRoute => {
+                "gateway.networking.k8s.io/v1"
+            }
+            Self::OldTlsRoute => "gateway.networking.k8s.io/v1alpha2",
         }
     }
 
@@ -58,6 +89,11 @@ impl Kind {
             Self::EndpointSlice | Self::ImportedSlice => "endpointslices",
             Self::Pod => "pods",
             Self::ServiceImport => "serviceimports",
+            Self::Ingress => "ingresses",
+            Self::Gateway => "gateways",
+            Self::HttpRoute => "httproutes",
+            Self::GrpcRoute => "grpcroutes",
+            Self::TlsRoute | Self::OldTlsRoute => "tlsroutes",
         }
     }
 }

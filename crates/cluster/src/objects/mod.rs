@@ -8,21 +8,27 @@
 
 mod document;
 mod endpoint_slice;
+mod gateway;
 mod imported_slice;
+mod ingress;
 mod kind;
 mod namespace;
 mod pod;
 pub(crate) mod protobuf;
+mod route;
 mod service;
 mod service_import;
 
 pub use document::{Document, Odd};
 pub use endpoint_slice::{Endpoint, EndpointSlice};
+pub use gateway::Gateway;
 pub(crate) use imported_slice::IMPORTED_LABEL;
 pub use imported_slice::ImportedSlice;
+pub use ingress::IngressObject;
 pub use kind::{Kind, Kinds};
 pub use namespace::Namespace;
 pub use pod::Pod;
+pub use route::{Parent, Route};
 pub use service::{Exposure, Ingress, Port, Service, Target};
 
 use serde::{Deserialize, Serialize};
@@ -65,6 +71,12 @@ pub enum Object {
     /// A service of a set of clusters. Its target are addresses or endpoints.
     ServiceImport(Service),
     ImportedSlice(ImportedSlice),
+    Ingress(IngressObject),
+    Gateway(Gateway),
+    HttpRoute(Route),
+    GrpcRoute(Route),
+    TlsRoute(Route),
+    OldTlsRoute(Route),
 }
 
 impl Object {
@@ -79,6 +91,12 @@ impl Object {
             Self::ImportedSlice(ImportedSlice { slice, .. }) => {
                 (Kind::ImportedSlice, slice.namespace.as_str(), &slice.name)
             }
+            Self::Ingress(it) => (Kind::Ingress, it.namespace.as_str(), &it.name),
+            Self::Gateway(it) => (Kind::Gateway, it.namespace.as_str(), &it.name),
+            Self::HttpRoute(it) => (Kind::HttpRoute, it.namespace.as_str(), &it.name),
+            Self::GrpcRoute(it) => (Kind::GrpcRoute, it.namespace.as_str(), &it.name),
+            Self::TlsRoute(it) => (Kind::TlsRoute, it.namespace.as_str(), &it.name),
+            Self::OldTlsRoute(it) => (Kind::OldTlsRoute, it.namespace.as_str(), &it.name),
         };
         Key { kind, namespace: namespace.to_owned(), name: name.clone() }
     }
@@ -96,7 +114,16 @@ impl Object {
                 is_label("service", &it.slice.service)?;
                 is_label("cluster", &it.cluster)
             }
-            Self::Namespace(_) | Self::Service(_) | Self::Pod(_) | Self::ServiceImport(_) => Ok(()),
+            Self::Namespace(_)
+            | Self::Service(_)
+            | Self::Pod(_)
+            | Self::ServiceImport(_)
+            | Self::Ingress(_)
+            | Self::Gateway(_)
+            | Self::HttpRoute(_)
+            | Self::GrpcRoute(_)
+            | Self::TlsRoute(_)
+            | Self::OldTlsRoute(_) => Ok(()),
         }
     }
 }

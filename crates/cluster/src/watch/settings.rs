@@ -24,6 +24,11 @@ pub struct Settings {
     pub transfer: Transfer,
     /// What is kept of EndpointSlices beyond addresses and hostnames.
     pub details: Details,
+    /// Whether what is known is the names that services, ingresses and routes ask for, for
+    /// [`crate::gateway`], in place of the names of the cluster itself.
+    pub gateway: bool,
+    /// `k8s_gateway`: which ingresses and routes are wanted.
+    pub route_labels: Selector,
     /// How long things may take.
     pub timing: Timing,
 }
@@ -39,6 +44,8 @@ impl Settings {
             optional: Kinds::none(),
             transfer: Transfer::default(),
             details: Details::default(),
+            gateway: false,
+            route_labels: Selector::default(),
             timing: Timing::default(),
         }
     }
@@ -52,6 +59,12 @@ impl Settings {
             Kind::ServiceImport => String::new(),
             Kind::ImportedSlice if self.labels.is_empty() => IMPORTED_LABEL.to_owned(),
             Kind::ImportedSlice => format!("{},{IMPORTED_LABEL}", self.labels),
+            Kind::Ingress
+            | Kind::Gateway
+            | Kind::HttpRoute
+            | Kind::GrpcRoute
+            | Kind::TlsRoute
+            | Kind::OldTlsRoute => self.route_labels.to_string(),
         }
     }
 }

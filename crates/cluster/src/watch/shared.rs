@@ -38,6 +38,7 @@ impl Shared {
         programmed: Box<dyn Fn(Duration) + Send + Sync>,
     ) -> Self {
         let model = Model::new(settings.kinds).keeping(settings.details);
+        let model = if settings.gateway { model.of_gateways() } else { model };
         Self {
             settings,
             cluster: model.cluster().clone(),

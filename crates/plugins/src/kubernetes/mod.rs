@@ -11,7 +11,7 @@ mod labels;
 mod search;
 mod shortcut;
 mod snapshot;
-mod source;
+pub(crate) mod source;
 mod state;
 mod transfer;
 mod wasted;
@@ -209,7 +209,7 @@ fn server(config: &Config, env: &Env<'_>) -> (Server, String) {
 }
 
 /// Holds the sockets back until the cluster is known, but not longer than `patience`.
-async fn wait_for(source: Arc<Source>, patience: Duration) {
+pub(crate) async fn wait_for(source: Arc<Source>, patience: Duration) {
     let mut said = tokio::time::interval(Duration::from_millis(500));
     said.tick().await; // the first is at once
     let waited = tokio::time::timeout(patience, async {

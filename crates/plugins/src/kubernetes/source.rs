@@ -143,7 +143,8 @@ impl Collect for Source {
         let mut family = exposition.family(name, MetricKind::Counter, help);
         for (code, count) in status.requests() {
             let code = code.to_string();
-            family.value(&labels(&[("code", &code), ("host", host), ("method", "GET")]), count);
+            let pairs = [("code", code.as_str()), ("host", host), ("method", "GET")];
+            family.value(&labels_of(watch, &pairs), count);
         }
         for kind in Kind::ALL.into_iter().filter(|kind| watch.settings().kinds.has(*kind)) {
             collect_resource(watch, kind, exposition);
@@ -154,7 +155,7 @@ impl Collect for Source {
 fn collect_resource(watch: &Watch, kind: Kind, exposition: &mut Exposition) {
     let (status, resource) = (watch.status(), kind.name());
     let counts = status.counts(kind);
-    let of = labels(&[("resource", resource)]);
+    let of = labels_of(watch, &[("resource", resource)]);
     let mut count = |name, help, value: u64| {
         exposition.family(name, MetricKind::Counter, help).value(&of, value);
     };
@@ -175,8 +176,15 @@ fn collect_resource(watch: &Watch, kind: Kind, exposition: &mut Exposition) {
     for (error, value) in
         counts.errors.iter().map(|(error, value): &(ErrorKind, u64)| (error, value))
     {
-        errors.value(&labels(&[("error", error.name()), ("resource", resource)]), value);
+        errors.value(&labels_of(watch, &[("error", error.name()), ("resource", resource)]), value);
     }
+}
+
+/// The labels of a sample: those of `k8s_gateway` say so, as it may watch the same kinds as
+/// `kubernetes` at the same API server.
+fn labels_of(watch: &Watch, pairs: &[(&str, &str)]) -> String {
+    let directive = watch.settings().gateway.then_some(("directive", "k8s_gateway"));
+    labels(&pairs.iter().copied().chain(directive).collect::<Vec<_>>())
 }
 
 /// A directory of manifests.

@@ -29,6 +29,10 @@ const COREFILE: &str = r"
         OPTIONS
         fallthrough in-addr.arpa ip6.arpa
     }
+    k8s_gateway outside.test {
+        manifests BENCH/gateway
+        resources HTTPRoute Ingress Service
+    }
     hosts /dev/null {
         192.0.2.1 web.hosts.test
         fallthrough

@@ -30,6 +30,8 @@ pub(super) const RESOURCES: &[Resource] = &[
     namespaced("Gateway", "gateway.networking.k8s.io/v1", "gateways"),
     namespaced("HTTPRoute", "gateway.networking.k8s.io/v1", "httproutes"),
     namespaced("GRPCRoute", "gateway.networking.k8s.io/v1", "grpcroutes"),
+    namespaced("TLSRoute", "gateway.networking.k8s.io/v1", "tlsroutes"),
+    namespaced("TLSRoute", "gateway.networking.k8s.io/v1alpha2", "tlsroutes"),
 ];
 
 impl Resource {

@@ -49,7 +49,14 @@ pub(crate) fn of_kind(kind: Kind) -> Option<&'static Schema> {
         Kind::Service => Some(SERVICE),
         Kind::EndpointSlice | Kind::ImportedSlice => Some(ENDPOINT_SLICE),
         Kind::Pod => Some(POD),
-        Kind::ServiceImport => None,
+        // Ingress has one, but there are few and JSON will do.
+        Kind::ServiceImport
+        | Kind::Ingress
+        | Kind::Gateway
+        | Kind::HttpRoute
+        | Kind::GrpcRoute
+        | Kind::TlsRoute
+        | Kind::OldTlsRoute => None,
     }
 }
 

@@ -1,0 +1,22 @@
+//! Names that ingresses, routes and services ask for, and where they are reached from outside.
+//!
+//! **What this is.** What `k8s_gateway` answers from: [`claims`] keeps which object asks for which
+//! name and publishes a [`host`] for each, [`View::answer`] finds the records for a question.
+//!
+//! ```text
+//! Ingress ─────────────────────┐
+//! Service (LoadBalancer) ──────┼─ claims ─ host ─ View::answer ─ records
+//! HTTPRoute … ─ its Gateways ──┘
+//! ```
+//!
+//! **What this is not.** It looks up no name of a load balancer: the answer is an alias to it.
+//!
+//! **Where to start reading.** [`View::answer`], then `Claims::take`.
+
+mod answer;
+pub(crate) mod claims;
+pub(crate) mod host;
+mod view;
+
+pub use answer::Found;
+pub use view::{BadOptions, Options, View};

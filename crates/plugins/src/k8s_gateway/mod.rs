@@ -1,0 +1,190 @@
+//! `k8s_gateway`: names that ingresses, services and routes of a cluster ask for.
+//!
+//! **What this is.** The directive, and the plugin that asks [`cluster::gateway`]. Where the data come
+//! from it shares with `kubernetes`: [`crate::kubernetes::source`].
+//!
+//! **What this is not.** It knows no record: [`View::answer`] does. It has no name of the cluster
+//! itself; that is `kubernetes`.
+
+mod config;
+
+use crate::directive::{Built, Directive};
+use crate::env::Env;
+use crate::kubernetes::source::{Files, Source, Watched};
+use crate::kubernetes::wait_for;
+use crate::metrics::{Histogram, labels};
+use crate::zones::Zones;
+use chain::{Exchange, Failure, Plugin, Step};
+use cluster::gateway::{Found, Options, View};
+use cluster::manifests::Manifests;
+use cluster::watch::{Server, Settings};
+use cluster::{Kind, Kinds, Model, Selector};
+use config::Config;
+use corefile::{Accepted, Block, Code, Mistake, Mistakes};
+use std::sync::Arc;
+use std::time::Duration;
+use wire::Rcode;
+
+/// How long a start waits for the cluster before it serves without it, as `kubernetes` does by
+/// default. The original does not wait.
+const STARTUP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What objects bear that are not to be seen.
+const NOT_IGNORED: &str = "k8s-gateway.dns/ignore!=true";
+
+/// The directive and the plugin.
+pub(crate) struct K8sGateway {
+    view: View,
+    source: Arc<Source>,
+    fallthrough: Option<Zones>,
+}
+
+impl Directive for K8sGateway {
+    const NAME: &'static str = "k8s_gateway";
+    type Config = Config;
+
+    fn read(block: &Block<'_>) -> Result<Accepted<Config>, Mistakes> {
+        Config::read(block)
+    }
+
+    fn build(config: Config, env: &mut Env<'_>) -> Built {
+        let view = view(&config)?;
+        let source = match &config.manifests {
+            Some(directory) => files(directory, &config, env),
+            None => watched(&config, env),
+        };
+        env.offer_readiness("k8s_gateway", source.clone());
+        let started = source.clone();
+        env.try_on_start(move |runtime| started.start(runtime));
+        env.before_serving(wait_for(source.clone(), STARTUP_TIMEOUT));
+        let fallthrough = config.fallthrough.as_deref().map(Zones::new);
+        Ok(Some(Box::new(Self { view, source, fallthrough })))
+    }
+}
+
+fn view(config: &Config) -> Result<View, Mistakes> {
+    let options = Options {
+        ttl: config.ttl,
+        resources: config.resources.clone(),
+        ingress_classes: config.ingress_classes.clone(),
+        gateway_classes: config.gateway_classes.clone(),
+        servers: std::iter::once(&config.apex).chain(&config.secondary).cloned().collect(),
+        ..Options::new(Zones::new(&config.zones).names().to_vec())
+    };
+    View::new(options).map_err(|wrong| match config.at {
+        Some(at) => Mistake::error(Code::BadValue, at, wrong.to_string()).into(),
+        None => Mistakes::new(),
+    })
+}
+
+/// The selectors of services and of everything else.
+fn selectors(config: &Config) -> (Selector, Selector) {
+    let read = |text: String| text.parse().unwrap_or_default();
+    let services = match &config.service_labels {
+        Some(labels) if !labels.is_empty() => format!("{labels},{NOT_IGNORED}"),
+        _ => NOT_IGNORED.to_owned(),
+    };
+    (read(services), read(NOT_IGNORED.to_owned()))
+}
+
+/// A directory of manifests; shared by all that mean the same.
+fn files(directory: &str, config: &Config, env: &mut Env<'_>) -> Arc<Source> {
+    let directory = env.path(directory);
+    let (services, routes) = selectors(config);
+    let key = format!("k8s_gateway {directory:?} {services:?}");
+    let clock = env.process.clock.clone();
+    let mistakes = env.process.metrics.gauge(
+        "rutter_kubernetes_manifest_mistakes",
+        "What could not be used of a directory of manifests when it was read last.",
+        &labels(&[("directive", "k8s_gateway"), ("directory", &directory.display().to_string())]),
+    );
+    let manifests = Manifests::new(services, Selector::default()).with_routes(routes);
+    let model = Model::new(Kinds::all()).of_gateways();
+    let files = || Files::new(directory, manifests, model, clock, mistakes);
+    let source = env.keep(key, || Source::Files(files()));
+    if let Source::Files(files) = &*source {
+        for wrong in files.read() {
+            env.warn("k8s_gateway", format!("manifests: {wrong}"));
+        }
+    }
+    source
+}
+
+/// The cluster of an API server; shared by all that mean the same, and kept across reloads.
+fn watched(config: &Config, env: &mut Env<'_>) -> Arc<Source> {
+    let (server, host) = match &config.kubeconfig {
+        Some((file, context)) => {
+            let file = env.path(file);
+            let host = file.display().to_string();
+            (Server::Kubeconfig { file, context: context.clone() }, host)
+        }
+        None => (Server::InCluster, "in-cluster".to_owned()),
+    };
+    let mut settings = Settings::new(server);
+    settings.gateway = true;
+    (settings.labels, settings.route_labels) = selectors(config);
+    settings.kinds = kinds(config);
+    // Those of the Gateway API come with resource definitions that a cluster may lack.
+    settings.optional = ROUTES.into_iter().collect::<Kinds>().with(Kind::Gateway);
+    // Only headless services are measured, which have no part in this.
+    let programming = Arc::new(Histogram::new(0, &[]));
+    let key = format!("{settings:?}");
+    let source = env.keep(key, || Source::Watched(Watched::new(settings, programming, host)));
+    env.process.metrics.collect(&source);
+    source
+}
+
+const ROUTES: [Kind; 4] = [Kind::HttpRoute, Kind::GrpcRoute, Kind::TlsRoute, Kind::OldTlsRoute];
+
+/// What the directive needs to know of the cluster.
+fn kinds(config: &Config) -> Kinds {
+    let kinds: Kinds = config.resources.iter().copied().collect();
+    let has_tls = kinds.has(Kind::TlsRoute);
+    let kinds = if has_tls { kinds.with(Kind::OldTlsRoute) } else { kinds };
+    let has_routes = ROUTES.into_iter().any(|kind| kinds.has(kind));
+    if has_routes { kinds.with(Kind::Gateway) } else { kinds }
+}
+
+impl Plugin for K8sGateway {
+    fn query(&self, x: &mut Exchange) -> Step {
+        let Some(cluster) = self.source.cluster() else { return self.without_cluster(x) };
+        let found = self.view.answer(cluster, &x.question, &mut x.reply);
+        match found {
+            Found::NotHere => return Step::Next,
+            Found::NoSuchName | Found::Empty if self.falls_through(x) => {
+                x.clear_reply();
+                return Step::Next;
+            }
+            // Not even what falls through: the next plugin may be the outside's view of a name
+            // that the cluster has.
+            Found::NotSynced => return x.fail(NOT_READY),
+            Found::Refused => return x.fail(Failure::TransferRefused),
+            Found::Answer | Found::Elsewhere => {}
+            Found::NoData | Found::Empty => {
+                self.view.push_soa(cluster, &x.question, &mut x.reply);
+            }
+            Found::NoSuchName => {
+                x.reply.rcode = Rcode::NXDOMAIN;
+                self.view.push_soa(cluster, &x.question, &mut x.reply);
+            }
+        }
+        x.authoritative();
+        x.live();
+        if found == Found::Elsewhere { Step::Chase } else { Step::Done }
+    }
+}
+
+/// No answer before everything is known: a kind that comes first may have another.
+const NOT_READY: Failure = Failure::NotReady { plugin: "k8s_gateway" };
+
+impl K8sGateway {
+    fn falls_through(&self, x: &Exchange) -> bool {
+        self.fallthrough.as_ref().is_some_and(|zones| zones.cover(x.question.name()))
+    }
+
+    /// The watch has not begun yet.
+    fn without_cluster(&self, x: &mut Exchange) -> Step {
+        let ours = self.view.zone_of(x.question.name()).is_some();
+        if ours { x.fail(NOT_READY) } else { Step::Next }
+    }
+}
