@@ -1,17 +1,16 @@
 //! `k8s_gateway`: names that ingresses, services and routes of a cluster ask for.
 //!
 //! **What this is.** The directive, and the plugin that asks [`cluster::gateway`]. Where the data come
-//! from it shares with `kubernetes`: [`crate::kubernetes::source`].
+//! from it shares with `kubernetes`: [`mod@crate::clusters`].
 //!
 //! **What this is not.** It knows no record: [`View::answer`] does. It has no name of the cluster
 //! itself; that is `kubernetes`.
 
 mod config;
 
+use crate::clusters::{Files, Source, Watched, wait_for};
 use crate::directive::{Built, Directive};
 use crate::env::Env;
-use crate::kubernetes::source::{Files, Source, Watched};
-use crate::kubernetes::wait_for;
 use crate::metrics::{Histogram, labels};
 use crate::zones::Zones;
 use chain::{Exchange, Failure, Plugin, Step};

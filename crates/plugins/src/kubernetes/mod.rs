@@ -1,8 +1,8 @@
 //! `kubernetes`: names of the services and pods of a cluster.
 //!
 //! **What this is.** The directive, and the plugin that asks the `cluster` crate. Where the data come
-//! from is in [`mod@source`] and, after a restart, [`mod@snapshot`]; what it tells `metadata` in
-//! [`mod@labels`], what it knows of search lists in [`mod@search`] and [`mod@shortcut`].
+//! from is in [`mod@crate::clusters`], what it tells `metadata` in [`mod@labels`], what it knows of
+//! search lists in [`mod@search`] and [`mod@shortcut`].
 //!
 //! **What this is not.** It knows no record: [`cluster::Cluster::answer`] does.
 
@@ -10,13 +10,10 @@ mod config;
 mod labels;
 mod search;
 mod shortcut;
-mod snapshot;
-pub(crate) mod source;
-mod state;
 mod transfer;
 mod wasted;
 
-use crate::clusters::Clusters;
+use crate::clusters::{Clusters, Files, Snapshot, Source, StateDirectory, Watched, wait_for};
 use crate::directive::{Built, Directive};
 use crate::env::{Describe, Env};
 use crate::handover::Transfer;
@@ -31,12 +28,8 @@ use config::Config;
 use corefile::{Accepted, Block, Code, Mistake, Mistakes};
 use search::SearchLists;
 use shortcut::Shortcut;
-use snapshot::Snapshot;
-use source::{Files, Source, Watched};
-use state::StateDirectory;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The directive and the plugin.
 pub(crate) struct Kubernetes {
@@ -205,31 +198,6 @@ fn server(config: &Config, env: &Env<'_>) -> (Server, String) {
             (Server::Endpoint { url, tls: config.tls_files(|file| env.path(file)) }, host)
         }
         None => (Server::InCluster, "in-cluster".to_owned()),
-    }
-}
-
-/// Holds the sockets back until the cluster is known, but not longer than `patience`.
-pub(crate) async fn wait_for(source: Arc<Source>, patience: Duration) {
-    let mut said = tokio::time::interval(Duration::from_millis(500));
-    said.tick().await; // the first is at once
-    let waited = tokio::time::timeout(patience, async {
-        let synced = source.synced();
-        let mut synced = std::pin::pin!(synced);
-        loop {
-            tokio::select! {
-                () = &mut synced => return,
-                _ = said.tick() => tracing::info!(
-                    target: "plugin/kubernetes",
-                    "waiting for Kubernetes API before starting server"
-                ),
-            }
-        }
-    });
-    if waited.await.is_err() {
-        tracing::warn!(
-            target: "plugin/kubernetes",
-            "starting server with unsynced Kubernetes API"
-        );
     }
 }
 

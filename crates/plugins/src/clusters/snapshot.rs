@@ -22,7 +22,7 @@ const DENIAL_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 const REFRESH: Duration = Duration::from_secs(3600);
 
 /// The snapshot of one watch in the directory that all share.
-pub(super) struct Snapshot {
+pub(crate) struct Snapshot {
     directory: Arc<StateDirectory>,
     name: String,
     interval: Duration,
@@ -47,7 +47,7 @@ const IO: usize = 1;
 
 impl Snapshot {
     /// Nothing is read or written yet.
-    pub(super) fn new(
+    pub(crate) fn new(
         directory: Arc<StateDirectory>,
         settings: &Settings,
         process: &Process,
@@ -174,7 +174,7 @@ impl Snapshot {
     }
 
     /// Writes the snapshot unless the file says the same already. Blocks.
-    pub(super) fn write_if_changed(&self, watch: &Watch) {
+    pub(crate) fn write_if_changed(&self, watch: &Watch) {
         // Held throughout: nobody else writes meanwhile.
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let revision = watch.revision();
@@ -237,7 +237,7 @@ impl Snapshot {
         SystemTime::UNIX_EPOCH + Duration::from_secs(self.clock.unix_seconds())
     }
 
-    pub(super) fn collect(&self, watch: &Watch, exposition: &mut Exposition) {
+    pub(crate) fn collect(&self, watch: &Watch, exposition: &mut Exposition) {
         let of = labels(&[("file", &self.name)]);
         if let Some(age) = self.age() {
             let name = "rutter_kubernetes_snapshot_age_seconds";
