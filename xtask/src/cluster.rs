@@ -7,6 +7,7 @@
 //! their status, from which the real controllers make EndpointSlices.
 
 mod certificates;
+mod plain;
 mod process;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use plain::{PlainApi, PlainClient};
 use process::Process;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -199,6 +201,12 @@ impl Cluster {
         let mut command = Command::new(&path);
         command.args(self.arguments(name));
         process.start(command).map_err(|error| Failure::file(&path, error))
+    }
+
+    /// Ends one process at once, with SIGKILL: nothing is put in order, and the others go on.
+    pub fn kill_process(&self, name: &str) -> Result<(), Failure> {
+        let process = Process { directory: &self.directory, name: known(name)? };
+        process.kill().map_err(|error| Failure::file(Path::new(name), error))
     }
 
     /// Ends one process; the others go on.
