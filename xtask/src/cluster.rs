@@ -16,10 +16,11 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use plain::{PlainApi, PlainClient};
+pub use plain::PlainApi;
 use process::Process;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -369,9 +370,12 @@ impl Ports {
         })
     }
 
-    /// Three that are free. Processes begin at different ones.
+    /// Three that are free. Processes begin at different ones, and so do the clusters of a process:
+    /// a port that is free may be that of a cluster whose API server is stopped.
     fn choose() -> Result<Self, Failure> {
-        let offset = std::process::id() as usize * 101 % Self::RANGE.len();
+        static CHOSEN: AtomicUsize = AtomicUsize::new(0);
+        let chosen = CHOSEN.fetch_add(1, Ordering::Relaxed);
+        let offset = (std::process::id() as usize * 101 + chosen * 17) % Self::RANGE.len();
         let candidates = Self::RANGE.cycle().skip(offset).take(Self::RANGE.len());
         let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
         let mut free = candidates.filter(is_free);
