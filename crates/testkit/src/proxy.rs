@@ -26,7 +26,8 @@ pub enum Path {
     Open,
     /// It takes and keeps connections, and passes nothing on until the path is another.
     Hanging,
-    /// It answers every HTTP request with this status. Connections from before are cut.
+    /// It answers one HTTP request of each connection with this status. Connections from before are
+    /// cut.
     Failing(u16),
     /// It closes every connection, old or new.
     Cut,
@@ -147,13 +148,11 @@ impl Shared {
     }
 }
 
-/// Answers requests until there are no more.
+/// Answers one request. The next connection may find the path open.
 fn fail(client: &TcpStream, status: u16) {
-    let mut reader = BufReader::new(client);
-    while let Some(request) = Request::read(&mut reader) {
-        if respond(&mut &*client, status, "{}").is_err() || !request.keep_alive {
-            return;
-        }
+    if Request::read(&mut BufReader::new(client)).is_some() {
+        // Whoever hangs up does not want to know.
+        let _ = respond(&mut &*client, status, "{}");
     }
 }
 
