@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
 use testkit::FakeApi;
 
+use super::apply;
 use super::figures::Figures;
 use super::objects::{self, HEADLESS_EVERY};
 use super::site::{Program, Site, Source, Subject};
@@ -17,9 +17,6 @@ const SERVICES: usize = 5_000;
 const SLICES: usize = 2_000;
 const ENDPOINTS: usize = 50;
 const PODS: usize = 50_000;
-
-/// Documents that are handed over at once.
-const BATCH: usize = 200;
 
 const LOAD: Duration = Duration::from_secs(3);
 
@@ -31,26 +28,17 @@ pub(super) struct Large {
 impl Large {
     pub(super) fn new() -> Result<Self, String> {
         let api = FakeApi::start(0).map_err(|error| error.to_string())?;
-        let large = Self { api };
-        large.apply(objects::namespaces())?;
-        large.apply((0..SERVICES).map(objects::service))?;
-        large.apply((0..SLICES).map(|i| {
+        apply(&api, objects::namespaces())?;
+        apply(&api, (0..SERVICES).map(objects::service))?;
+        let slices = (0..SLICES).map(|i| {
             let ips: Vec<_> = (0..ENDPOINTS).map(|e| objects::pod_ip(i * ENDPOINTS + e)).collect();
             objects::slice(i, &ips)
-        }))?;
-        large.apply((0..PODS).map(objects::pod))?;
+        });
+        apply(&api, slices)?;
+        apply(&api, (0..PODS).map(objects::pod))?;
         // What was before is of no interest to anybody.
-        large.api.expire();
-        Ok(large)
-    }
-
-    fn apply(&self, objects: impl Iterator<Item = Value>) -> Result<(), String> {
-        let objects: Vec<Value> = objects.collect();
-        for batch in objects.chunks(BATCH) {
-            let documents: Vec<String> = batch.iter().map(Value::to_string).collect();
-            self.api.apply(&documents.join("\n---\n")).map_err(|mistake| mistake.to_string())?;
-        }
-        Ok(())
+        api.expire();
+        Ok(Self { api })
     }
 
     /// Measures one server.
@@ -85,7 +73,7 @@ impl Large {
         let headless = round * HEADLESS_EVERY + SLICES - HEADLESS_EVERY;
         let ip = objects::address(14, round);
         let slice = objects::slice(headless, &[ip]);
-        self.apply([objects::service(service), objects::pod(pod), slice].into_iter())?;
+        apply(&self.api, [objects::service(service), objects::pod(pod), slice])?;
         subject.wait_for_reply(&objects::service_answer(service, objects::cluster_ip(service)))?;
         subject.wait_for_reply(&objects::service_answer(headless, ip))?;
         subject.wait_for_reply(&objects::pod_answer(pod))

@@ -4,9 +4,10 @@
 //! for what a real one cannot hold here a fake one. The API server, the generator and the server share
 //! two cores, so that a time is an upper bound.
 //!
-//! **Where to start reading.** [`figures`] for what is measured and the limits; [`real`] and [`large`]
-//! for how.
+//! **Where to start reading.** [`figures`] for what is measured and the limits; [`real`], [`large`]
+//! and [`changing`] for how.
 
+mod changing;
 mod client;
 mod figures;
 mod large;
@@ -18,8 +19,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::Value;
+use testkit::FakeApi;
+
 use crate::arguments::Arguments;
 use crate::{Output, meter};
+use changing::Changing;
 use figures::Figures;
 use large::Large;
 use real::Real;
@@ -39,8 +44,11 @@ API server for it; without one, only a fake one takes part.
   --services N            Services in the real cluster, with a slice each (10000)
   --seconds S             change slices for this long (10)
   --rounds N              how often each server has its turn (2)
-  --only real|large       only this part
+  --only PART             only `real`, `large` or `changing`
   --gate                  fail if a limit is passed or could not be checked";
+
+/// Documents that are read at once.
+const BATCH: usize = 200;
 
 struct Options {
     programs: Vec<Program>,
@@ -79,8 +87,25 @@ pub(crate) fn run(arguments: Arguments) -> Result<Output, String> {
             large.measure(&mut site, program, number, &mut figures)?;
         }
     }
+    if options.does("changing") {
+        eprintln!("filling the fake API server");
+        site.cores.take_generator_core()?;
+        let changing = Changing::new()?;
+        for (number, (_, program)) in options.turns().enumerate() {
+            changing.measure(&mut site, program, number, &mut figures)?;
+        }
+    }
     let text = format!("{machine}\n\n{}", figures.text());
     Ok(Output { text, success: figures.are_within_limits() || !options.gate })
+}
+
+/// Hands objects over to a fake API server.
+fn apply(api: &FakeApi, objects: impl IntoIterator<Item = Value>) -> Result<(), String> {
+    let documents: Vec<String> = objects.into_iter().map(|object| object.to_string()).collect();
+    documents
+        .chunks(BATCH)
+        .try_for_each(|batch| api.apply(&batch.join("\n---\n")))
+        .map_err(|mistake| mistake.to_string())
 }
 
 impl Options {
