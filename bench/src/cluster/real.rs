@@ -90,7 +90,10 @@ impl Real<'_> {
         figures.add("start-cpu", program.name, start.cpu.as_secs_f64() * 1e3);
         subject.load(self.services, Pace::Outstanding(128), LOAD)?;
         let port = subject.server.address().port();
+        let begun = Instant::now();
         let times = self.change(port, round).map_err(|error| error.to_string())?;
+        let changes = f64::from(CHANGES_PER_SECOND) * self.changing.as_secs_f64();
+        figures.add("change-rate", program.name, changes / begun.elapsed().as_secs_f64());
         for (figure, part) in [("change-p50", 0.5), ("change-p99", 0.99), ("change-max", 1.0)] {
             figures.add(figure, program.name, times.quantile_ns(part) as f64 / 1e6);
         }
@@ -117,6 +120,7 @@ impl Real<'_> {
     fn write(&self, port: u16, writer: usize, round: usize) -> io::Result<Vec<Duration>> {
         let (mut api, mut dns) = (Client::connect(self.api)?, dns::Client::new(port));
         let every = Duration::from_secs(1) / CHANGES_PER_SECOND * WRITERS as u32;
+        // Who falls behind takes longer for as many changes.
         let count = self.changing.div_duration_f64(every) as usize;
         let headless: Vec<usize> = self.headless(writer).collect();
         let begun = Instant::now() + every / WRITERS as u32 * writer as u32;

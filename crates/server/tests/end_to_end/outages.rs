@@ -31,6 +31,8 @@ const FLAP: Duration = Duration::from_millis(700);
 /// After an outage that was not the first within two minutes: who was refused several times waits for
 /// up to a minute.
 const AFTER_OUTAGES: Duration = Duration::from_secs(65);
+/// Versions that a restored API server lacks: more than it makes when it starts.
+const VERSIONS: usize = 500;
 /// How long a restored API server may go unnoticed. To those who watch from its future it tells
 /// nothing; that alone gives it away, after two watches of two and a half minutes.
 const AFTER_RESTORE: Duration = Duration::from_secs(400);
@@ -167,6 +169,8 @@ impl<'a> Outages<'a> {
         let answer = |name, address| {
             format!(";; NOERROR aa rd\n{name}.default.svc.cluster.local. 30 IN A {address}")
         };
+        // So that the server knows versions which the restored API server does not reach by itself.
+        self.world.write_much();
         self.world.serve("undone", "10.96.9.2");
         self.rutter.check_within(SOON, &question("undone"), &answer("undone", "10.96.9.2"));
         self.world.kubectl(&["delete", "service", "done"]);
@@ -201,6 +205,14 @@ impl World {
         for name in ["etcd", "kube-apiserver"] {
             self.cluster.start_process(name).unwrap();
         }
+    }
+
+    /// Creates objects that are of no interest to DNS: each makes a version.
+    fn write_much(&self) {
+        let object =
+            |i| format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: much-{i}}}}}");
+        let objects: Vec<String> = (0..VERSIONS).map(object).collect();
+        self.cluster.kubectl(&["create", "--filename=-"], &objects.join("\n---\n")).unwrap();
     }
 
     /// Keeps the store's folder as it is, while nobody writes there.
