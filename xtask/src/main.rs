@@ -154,6 +154,7 @@ fn bench(words: &[&str]) -> Result<ExitCode, String> {
     let target = target()?;
     run(Command::new("cargo").args(["build", "--release", "--package=server", "--package=bench"]))?;
     match words {
+        ["cluster", "-h" | "--help"] => measure(bench_command("cluster", &target).arg("--help")),
         ["cluster", words @ ..] => bench_cluster(&target, words),
         _ => measure(bench_command("compare", &target).args(words)),
     }
