@@ -14,11 +14,15 @@
 
 mod arguments;
 mod blast;
+mod cluster;
 mod compare;
 mod echo;
 mod histogram;
 mod meter;
 mod queries;
+mod server;
+mod statistics;
+mod table;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -27,6 +31,7 @@ use arguments::Arguments;
 
 const USAGE: &str = "\
 bench compare        measure Rutter, CoreDNS and others in turns
+bench cluster        measure Rutter and CoreDNS with large clusters that change
 bench blast          load one server on a loopback address and measure it
 bench echo PORT      be the cheapest server there can be
 
@@ -57,6 +62,7 @@ fn run(mut words: impl Iterator<Item = String>) -> Result<Output, String> {
     let words: Vec<String> = words.collect();
     let help = |word: &String| word == "-h" || word == "--help";
     let usage = match command.as_str() {
+        "cluster" => cluster::USAGE,
         "compare" => compare::USAGE,
         "blast" => blast::command::USAGE,
         "echo" => echo::USAGE,
@@ -68,6 +74,7 @@ fn run(mut words: impl Iterator<Item = String>) -> Result<Output, String> {
     }
     let arguments = Arguments::new(words);
     match command.as_str() {
+        "cluster" => cluster::run(arguments),
         "compare" => compare::run(arguments),
         "blast" => blast::command::run(arguments).map(Output::from),
         _ => Err(echo::run(arguments)),

@@ -51,10 +51,31 @@ impl Processes {
         cpu
     }
 
+    /// Forgets the most memory that each had, so that [`Processes::peak_rss_kib`] begins anew
+    /// (proc_pid_clear_refs(5)).
+    pub(crate) fn forget_peak(&self) -> std::io::Result<()> {
+        self.pids.iter().try_for_each(|pid| fs::write(format!("/proc/{pid}/clear_refs"), "5"))
+    }
+
+    /// The memory in KiB that they have now (RSS).
+    pub(crate) fn rss_kib(&self) -> u64 {
+        self.status_kib("VmRSS:")
+    }
+
+    /// The most that they had of it since they started, or since [`Processes::forget_peak`].
+    pub(crate) fn peak_rss_kib(&self) -> u64 {
+        self.status_kib("VmHWM:")
+    }
+
+    fn status_kib(&self, field: &str) -> u64 {
+        let status = |pid| fs::read_to_string(format!("/proc/{pid}/status")).ok();
+        self.pids.iter().filter_map(|pid| kib(&status(pid)?, field)).sum()
+    }
+
     /// The memory in KiB that only these processes use, plus their part of what they share (PSS).
     pub(crate) fn pss_kib(&self) -> u64 {
         let rollup = |pid| fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok();
-        self.pids.iter().filter_map(|pid| pss_kib(&rollup(pid)?)).sum()
+        self.pids.iter().filter_map(|pid| kib(&rollup(pid)?, "Pss:")).sum()
     }
 }
 
@@ -125,8 +146,9 @@ fn run_time(schedstat: &str) -> Option<Duration> {
     schedstat.split_ascii_whitespace().next()?.parse().ok().map(Duration::from_nanos)
 }
 
-fn pss_kib(smaps_rollup: &str) -> Option<u64> {
-    let line = smaps_rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+/// A field of a file of /proc that is counted in KiB.
+fn kib(text: &str, field: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(field))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
@@ -149,8 +171,8 @@ mod tests {
         assert_eq!(run_time(""), None);
         let rollup =
             "55d0-7ffd ---p 0 00:00 0 [rollup]\nRss:  9000 kB\nPss:   2048 kB\nPss_Dirty: 1 kB\n";
-        assert_eq!(pss_kib(rollup), Some(2048));
-        assert_eq!(pss_kib("Rss: 1 kB"), None);
+        assert_eq!(kib(rollup, "Pss:"), Some(2048));
+        assert_eq!(kib("Rss: 1 kB", "Pss:"), None);
     }
 
     #[test]
@@ -163,6 +185,8 @@ mod tests {
         assert!(used.run > Duration::ZERO);
         assert!((0.0..=1.0).contains(&used.user_part()));
         assert!(this.pss_kib() > 100);
+        this.forget_peak().unwrap();
+        assert!(this.rss_kib() > 100 && this.peak_rss_kib() >= this.pss_kib());
         assert!(parents().contains(&(std::process::id(), std::os::unix::process::parent_id())));
     }
 

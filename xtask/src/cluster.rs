@@ -7,6 +7,7 @@
 //! their status, from which the real controllers make EndpointSlices.
 
 mod certificates;
+mod plain;
 mod process;
 
 use std::fmt;
@@ -15,9 +16,11 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use plain::PlainApi;
 use process::Process;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -203,6 +206,12 @@ impl Cluster {
         process.start(command).map_err(|error| Failure::file(&path, error))
     }
 
+    /// Ends one process at once, with SIGKILL: nothing is put in order, and the others go on.
+    pub fn kill_process(&self, name: &str) -> Result<(), Failure> {
+        let process = Process { directory: &self.directory, name: known(name)? };
+        process.kill().map_err(|error| Failure::file(Path::new(name), error))
+    }
+
     /// Ends one process; the others go on.
     pub fn stop_process(&self, name: &str) -> Result<(), Failure> {
         Self::stop(&self.directory, &[name])
@@ -363,9 +372,12 @@ impl Ports {
         })
     }
 
-    /// Three that are free. Processes begin at different ones.
+    /// Three that are free. Processes begin at different ones, and so do the clusters of a process:
+    /// a port that is free may be that of a cluster whose API server is stopped.
     fn choose() -> Result<Self, Failure> {
-        let offset = std::process::id() as usize * 101 % Self::RANGE.len();
+        static CHOSEN: AtomicUsize = AtomicUsize::new(0);
+        let chosen = CHOSEN.fetch_add(1, Ordering::Relaxed);
+        let offset = (std::process::id() as usize * 101 + chosen * 17) % Self::RANGE.len();
         let candidates = Self::RANGE.cycle().skip(offset).take(Self::RANGE.len());
         let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
         let mut free = candidates.filter(is_free);

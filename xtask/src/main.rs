@@ -8,10 +8,11 @@ mod fuzz;
 mod image;
 mod instructions;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use xtask::cluster::{Cluster, Controllers};
+use xtask::cluster::{self, Cluster, Controllers, PlainApi};
 use xtask::peers::{Outcome, Peers};
 use xtask::target_directory;
 
@@ -26,15 +27,16 @@ struct Task {
 const TASKS: &[Task] = &[
     Task {
         name: "bench",
-        words: "[OPTION...]",
-        about: "measure Rutter beside CoreDNS and others; with --help it says more",
+        words: "[cluster] [OPTION...]",
+        about: "measure Rutter beside CoreDNS and others, or with large clusters that change; with \
+                --help it says more",
         run: bench,
     },
     Task {
         name: "cluster",
         words: "start DIR [--programs DIR] [--no-controllers] | stop DIR [PROCESS...]",
         about: "run a Kubernetes control plane on loopback, with everything in DIR",
-        run: cluster,
+        run: cluster_command,
     },
     Task {
         name: "compare",
@@ -123,7 +125,7 @@ fn peers(words: &[&str]) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn cluster(words: &[&str]) -> Result<ExitCode, String> {
+fn cluster_command(words: &[&str]) -> Result<ExitCode, String> {
     match words {
         ["start", directory, options @ ..] => start_cluster(Path::new(directory), options),
         ["stop", directory, names @ ..] => {
@@ -158,17 +160,55 @@ fn start_cluster(directory: &Path, options: &[&str]) -> Result<ExitCode, String>
 fn bench(words: &[&str]) -> Result<ExitCode, String> {
     let target = target()?;
     run(Command::new("cargo").args(["build", "--release", "--package=server", "--package=bench"]))?;
+    match words {
+        ["cluster", "-h" | "--help"] => measure(bench_command("cluster", &target).arg("--help")),
+        ["cluster", words @ ..] => bench_cluster(&target, words),
+        _ => measure(bench_command("compare", &target).args(words)),
+    }
+}
+
+/// Starts a control plane without controllers for it: the generator makes the slices.
+fn bench_cluster(target: &Path, words: &[&str]) -> Result<ExitCode, String> {
+    let directory = target.join("bench/cluster");
+    // Of a run that was interrupted.
+    let clear = || {
+        let _ = Cluster::stop(&directory, &[]);
+        let _ = fs::remove_dir_all(&directory);
+    };
+    clear();
+    let outcome = bench_with_api(&directory, target, words);
+    clear();
+    outcome
+}
+
+fn bench_with_api(directory: &Path, target: &Path, words: &[&str]) -> Result<ExitCode, String> {
+    let explain = |failure: cluster::Failure| failure.to_string();
+    let cluster = Cluster::start(directory, &target.join("peers"), Controllers::Absent);
+    let cluster = cluster.map_err(explain)?;
+    let api = PlainApi::start(&cluster).map_err(explain)?;
+    let mut command = bench_command("cluster", target);
+    command.arg("--api").arg(api.address().to_string());
+    command.arg("--kubeconfig").arg(cluster.kubeconfig());
+    measure(command.args(words))
+}
+
+/// `bench NAME` with the servers that are there.
+fn bench_command(name: &str, target: &Path) -> Command {
     let release = target.join("release");
     let coredns = target.join("peers/coredns");
-    let mut compare = Command::new(release.join("bench"));
-    compare.arg("compare").arg("--rutter").arg(release.join("rutter"));
-    compare.arg("--directory").arg(target.join("bench"));
+    let mut command = Command::new(release.join("bench"));
+    command.arg(name).arg("--rutter").arg(release.join("rutter"));
+    command.arg("--directory").arg(target.join("bench"));
     if coredns.exists() {
-        compare.arg("--coredns").arg(coredns);
+        command.arg("--coredns").arg(coredns);
     } else {
         eprintln!("CoreDNS does not take part: `cargo xtask peers coredns` builds it");
     }
-    let status = compare.args(words).status().map_err(|error| error.to_string())?;
+    command
+}
+
+fn measure(command: &mut Command) -> Result<ExitCode, String> {
+    let status = command.status().map_err(|error| error.to_string())?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

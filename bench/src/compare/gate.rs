@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::samples::Samples;
-use super::statistics::{Spread, significant};
-use super::table::Table;
 use super::workload::{Kind, LIMITS, Limit, Workload};
+use crate::statistics::{Spread, significant};
+use crate::table::Table;
 
 /// A limit and what was measured.
 pub(super) struct Verdict {

@@ -11,10 +11,7 @@
 mod api;
 mod gate;
 mod samples;
-mod server;
 mod site;
-mod statistics;
-mod table;
 mod upstream;
 mod workload;
 
@@ -30,9 +27,9 @@ use crate::blast::report::Report;
 use crate::blast::{self, Load};
 use crate::meter;
 use crate::queries::Queries;
+use crate::server::{Cores, Server};
 use gate::Verdict;
 use samples::{LoadFacts, Sample, Samples};
-use server::{Cores, Server};
 use site::{Programs, Site};
 use workload::{Kind, Measure, Setup, Traffic, WORKLOADS, Workload};
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::statistics::{Spread, significant};
-use super::table::Table;
 use super::workload::{Kind, WORKLOADS, Workload};
 use crate::blast::report::Report;
+use crate::statistics::{Spread, significant};
+use crate::table::Table;
 
 /// One figure of one round.
 #[derive(Clone, Debug)]

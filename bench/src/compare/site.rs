@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::api::{Api, Service};
-use super::server::{Cores, Ports, Server};
 use super::upstream::Upstream;
 use super::workload::{Kind, Setup};
 use crate::queries::{Queries, QueryOptions};
+use crate::server::{Cores, Ports, Server};
 
 /// How many names each server answers for.
 const NAMES: usize = 10_000;

@@ -22,6 +22,7 @@ pub mod load;
 mod net;
 mod ports;
 mod process;
+pub mod proxy;
 pub mod scenario;
 pub mod upstream;
 

@@ -58,15 +58,25 @@ impl Process<'_> {
 
     /// Ends it: with SIGTERM and, after its grace, with SIGKILL.
     pub(super) fn stop(&self) -> io::Result<()> {
+        self.end(&[(Signal::TERM, GRACE), (Signal::KILL, KILLED_GRACE)])
+    }
+
+    /// Ends it with SIGKILL.
+    pub(super) fn kill(&self) -> io::Result<()> {
+        self.end(&[(Signal::KILL, KILLED_GRACE)])
+    }
+
+    /// Sends one signal after the other until it has ended, each with the time that it is given.
+    fn end(&self, signals: &[(Signal, Timespec)]) -> io::Result<()> {
         if let Some(pid) = self.running() {
             // Refers to the process itself, not to an id that another process could get meanwhile.
             let process = pidfd_open(pid, PidfdFlags::empty())?;
-            for (signal, grace) in [(Signal::TERM, GRACE), (Signal::KILL, KILLED_GRACE)] {
+            for (signal, grace) in signals {
                 if self.running() != Some(pid) {
                     break;
                 }
-                pidfd_send_signal(&process, signal)?;
-                poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&grace))?;
+                pidfd_send_signal(&process, *signal)?;
+                poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(grace))?;
             }
         }
         match fs::remove_file(self.pid_file()) {
@@ -99,6 +109,11 @@ mod tests {
         let pid = again.running();
         assert!(pid.is_some());
         again.stop().unwrap();
+        assert_eq!(process.running(), None);
+        let mut command = Command::new("sleep");
+        command.arg("1000");
+        process.start(command).unwrap();
+        process.kill().unwrap();
         assert_eq!(process.running(), None);
         fs::remove_dir_all(directory).unwrap();
     }

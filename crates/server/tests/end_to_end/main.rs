@@ -4,8 +4,12 @@
 //! `cargo xtask peers kubernetes` builds the cluster's programs, then
 //! `cargo test -p server --test end_to_end -- --ignored`.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+#![expect(clippy::print_stdout, reason = "the figures are worth a look")]
+#![expect(clippy::disallowed_methods, reason = "a test has no clock but the real one")]
 
+mod outages;
 mod rutter;
+mod steady;
 mod world;
 
 use rutter::{Credentials, Rutter};
@@ -36,7 +40,7 @@ cluster.local. 30 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. * 7200 
 #[test]
 #[ignore = "needs `cargo xtask peers kubernetes`, and two minutes"]
 fn the_story_on_a_real_cluster() {
-    let world = World::start();
+    let world = World::start("story");
     the_role_allows_no_more_than_it_must(&world);
     world.run_pod("nginx-1", "10.244.1.17");
     world.run_pod("nginx-2", "10.244.2.23");

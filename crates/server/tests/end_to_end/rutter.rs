@@ -78,9 +78,35 @@ impl Rutter {
     }
 
     pub(crate) fn is_ready(&self) -> bool {
-        let address = SocketAddr::from(([127, 0, 0, 1], self.ports.port(2)));
-        http::get(address, "/ready").is_ok_and(|response| response.status == 200)
+        is_ready(self.probe())
     }
+
+    /// Where it answers questions.
+    pub(crate) fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.ports.port(0)))
+    }
+
+    /// Where it is asked whether it is ready.
+    pub(crate) fn probe(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.ports.port(2)))
+    }
+
+    /// The sum of all samples of a metric.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let address = SocketAddr::from(([127, 0, 0, 1], self.ports.port(3)));
+        let text = http::get(address, "/metrics").unwrap().body;
+        let samples = text.lines().filter_map(|line| {
+            let (key, value) = line.rsplit_once(' ')?;
+            let is_it = key.split('{').next() == Some(name);
+            is_it.then(|| value.parse::<f64>().unwrap())
+        });
+        samples.sum()
+    }
+}
+
+/// Whether the probe at this address says that the server is ready.
+pub(crate) fn is_ready(probe: SocketAddr) -> bool {
+    http::get(probe, "/ready").is_ok_and(|response| response.status == 200)
 }
 
 /// The Corefile of a new cluster, with pods verified, on ports of our own.
@@ -114,7 +140,7 @@ fn corefile(credentials: &str, [health, ready, metrics]: [String; 3], upstream: 
 
 /// The server by itself, or with the files of a pod where it looks for them.
 fn command(credentials: &Credentials<'_>) -> Command {
-    let program = env!("CARGO_BIN_EXE_rutter");
+    let program = std::env::var("RUTTER").unwrap_or(env!("CARGO_BIN_EXE_rutter").to_owned());
     let Credentials::Pod { folder, api } = credentials else { return Command::new(program) };
     // In a namespace of mounts of its own: nobody else sees what lies over /run.
     let script = "mount -t tmpfs none /run && mkdir -p \"$2\" && cp \"$1\"/* \"$2\" && shift 2 && exec \"$@\"";

@@ -2,6 +2,7 @@
 //! kubelet.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use xtask::cluster::{Cluster, Controllers};
 use xtask::target_directory;
@@ -32,9 +33,11 @@ pub(crate) struct World {
 
 impl World {
     /// Starts it, with the role, the account and the objects.
-    pub(crate) fn start() -> Self {
+    ///
+    /// Each name has a folder of its own.
+    pub(crate) fn start(name: &str) -> Self {
         let target = target_directory().unwrap();
-        let directory = target.join("end-to-end");
+        let directory = target.join("end-to-end").join(name);
         // Of a run that was interrupted.
         let _ = Cluster::stop(&directory, &[]);
         let _ = fs::remove_dir_all(&directory);
@@ -103,6 +106,28 @@ impl World {
     pub(crate) fn token(&self) -> String {
         let token = self.kubectl(&["create", "token", "coredns", "--namespace=kube-system"]);
         token.trim().to_owned()
+    }
+
+    /// Creates a Service with a cluster address.
+    pub(crate) fn serve(&self, name: &str, address: &str) {
+        self.apply(&format!(
+            "{{apiVersion: v1, kind: Service, metadata: {{name: {name}, namespace: default}},\n\
+             spec: {{clusterIP: {address}, ports: [{{port: 80}}]}}}}"
+        ));
+    }
+
+    /// Writes a kubeconfig for an API server that asks for no credentials.
+    pub(crate) fn plain_kubeconfig(&self, server: SocketAddr) -> PathBuf {
+        let text = format!(
+            "apiVersion: v1\n\
+             kind: Config\n\
+             clusters: [{{name: c, cluster: {{server: 'http://{server}'}}}}]\n\
+             contexts: [{{name: x, context: {{cluster: c}}}}]\n\
+             current-context: x\n"
+        );
+        let path = self.directory.join("plain.kubeconfig");
+        fs::write(&path, text).unwrap();
+        path
     }
 
     /// Writes a kubeconfig with a token of the server's account.

@@ -15,7 +15,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use crate::meter::Processes;
 
 /// A running server. It is stopped when this is dropped.
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
     /// Refers to the process itself, not to a number that another process could get.
     pidfd: OwnedFd,
@@ -35,7 +35,7 @@ const ASK_EVERY: Duration = Duration::from_millis(1);
 
 impl Server {
     /// Starts `command` on `cores.server` with its output in `log`.
-    pub(super) fn start(
+    pub(crate) fn start(
         mut command: Command,
         address: SocketAddr,
         cores: &Cores,
@@ -59,17 +59,17 @@ impl Server {
         Ok(Self { child, pidfd, address, log: log.to_owned() })
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// The server's processes, now.
-    pub(super) fn processes(&self) -> Processes {
+    pub(crate) fn processes(&self) -> Processes {
         Processes::with_descendants(&[self.child.id()])
     }
 
     /// Asks `query` until `is_good` finds the answer good.
-    pub(super) fn wait_for_answer(
+    pub(crate) fn wait_for_answer(
         &mut self,
         query: &[u8],
         is_good: impl Fn(&[u8]) -> bool,
@@ -97,7 +97,7 @@ impl Server {
     }
 
     /// The server must not have ended by itself.
-    pub(super) fn check_running(&mut self) -> Result<(), String> {
+    pub(crate) fn check_running(&mut self) -> Result<(), String> {
         match self.child.try_wait() {
             Ok(None) => Ok(()),
             Ok(Some(status)) => Err(format!("the server ended, {status}; {}", self.see_log())),
@@ -124,14 +124,14 @@ impl Drop for Server {
 
 /// The two cores of a comparison.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cores {
+pub(crate) struct Cores {
     server: usize,
     generator: usize,
 }
 
 impl Cores {
     /// The first two that this process may use.
-    pub(super) fn choose() -> Result<Self, String> {
+    pub(crate) fn choose() -> Result<Self, String> {
         let allowed = sched_getaffinity(None).map_err(|error| error.to_string())?;
         let mut cores = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core));
         match (cores.next(), cores.next()) {
@@ -143,7 +143,7 @@ impl Cores {
     }
 
     /// Moves this thread, and those that it will start, to the generator's core.
-    pub(super) fn take_generator_core(&self) -> Result<(), String> {
+    pub(crate) fn take_generator_core(&self) -> Result<(), String> {
         self.move_to(self.generator).map_err(|error| error.to_string())
     }
 
@@ -158,7 +158,7 @@ impl Cores {
 ///
 /// They are below those that the kernel gives to outgoing connections, so that none of the load's own
 /// sockets takes one before its server does.
-pub(super) struct Ports {
+pub(crate) struct Ports {
     next: u16,
 }
 
@@ -167,12 +167,12 @@ impl Ports {
     const COUNT: u16 = 12_000;
 
     /// Processes begin at different ports.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let offset = std::process::id().wrapping_mul(97) % u32::from(Self::COUNT);
         Self { next: Self::FIRST + offset as u16 }
     }
 
-    pub(super) fn free(&mut self) -> Result<u16, String> {
+    pub(crate) fn free(&mut self) -> Result<u16, String> {
         for _ in 0..Self::COUNT {
             let port = self.next;
             self.next = Self::FIRST + (port + 1 - Self::FIRST) % Self::COUNT;

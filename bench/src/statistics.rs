@@ -2,15 +2,15 @@
 
 /// Median and range of a figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Spread {
-    pub(super) median: f64,
-    pub(super) min: f64,
-    pub(super) max: f64,
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
 }
 
 impl Spread {
     /// `None` if there are no figures.
-    pub(super) fn of(figures: impl IntoIterator<Item = f64>) -> Option<Self> {
+    pub(crate) fn of(figures: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut sorted: Vec<f64> = figures.into_iter().collect();
         sorted.sort_by(f64::total_cmp);
         let (min, max) = (*sorted.first()?, *sorted.last()?);
@@ -25,12 +25,12 @@ impl Spread {
 
     /// The spread of the ratios within each round, so that a machine that drifts from round to round
     /// does not blur them.
-    pub(super) fn of_ratios(figures: &[f64], references: &[f64]) -> Option<Self> {
+    pub(crate) fn of_ratios(figures: &[f64], references: &[f64]) -> Option<Self> {
         Self::of(figures.iter().zip(references).map(|(figure, reference)| figure / reference))
     }
 
     /// As in `1.49 (1.39-1.66)`; a lone figure has no range.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let Self { median, min, max } = *self;
         if min == max {
             return significant(median);
@@ -40,7 +40,7 @@ impl Spread {
 }
 
 /// Three significant digits, but no fewer than the whole number has.
-pub(super) fn significant(figure: f64) -> String {
+pub(crate) fn significant(figure: f64) -> String {
     let decimals = match figure.abs() {
         0.0 => 0,
         below if below < 9.995 => 2,
