@@ -96,7 +96,8 @@ fn large() {
 fn pod(index: usize) -> Object {
     let namespace = format!("team-{}", index % (5_000 / NAMESPACE_LEN));
     let name = format!("some-service-{}-6b7f8d9c4-x{index:04}", index / 10);
-    Object::Pod(Pod { namespace, name, address: address(0x0b00_0000, index) })
+    let (address, started) = (address(0x0b00_0000, index), None);
+    Object::Pod(Pod { namespace, name, address, started, shares_node: false })
 }
 
 fn load(model: &mut Model, services: usize, endpoints: usize) {

@@ -185,7 +185,7 @@ mod tests {
         #[test]
         fn any_name_is_taken_apart_without_a_panic(labels in prop::collection::vec("[a-z]{1,3}|svc|shop|dev", 0..8)) {
             let model = model([]);
-            let name = name(&format!("{}.cluster.local", labels.join(".")).trim_start_matches('.'));
+            let name = name(format!("{}.cluster.local", labels.join(".")).trim_start_matches('.'));
             if let Some(searched) = model.cluster().searched(&view(), name.as_name()) {
                 prop_assert!(labels.len() >= 4);
                 let _ = model.cluster().meant_outside(&view(), &searched);

@@ -21,6 +21,7 @@ const LOOK: Duration = Duration::from_millis(500);
 const MANIFESTS_MAX: u64 = 256 << 20;
 
 /// A cluster that is kept up to date. Directives that want the same one share it.
+#[expect(clippy::large_enum_variant, reason = "a configuration has one or two")]
 pub(crate) enum Source {
     Watched(Watched),
     Files(Files),
