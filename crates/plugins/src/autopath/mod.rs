@@ -216,7 +216,7 @@ mod tests {
             ("autopath", "`autopath` lacks"),
             ("autopath @canned", "`canned` knows no search lists"),
             ("autopath a.test /nosuch/resolv.conf", "`/nosuch/resolv.conf` cannot be read"),
-            ("autopath /dev/null {\n ttl 5\n }", "ttl"),
+            ("autopath /dev/null {\n ttl 5\n }", "`autopath` takes no block"),
         ] {
             let found = mistakes(&format!(". {{\n {line}\n canned\n}}"));
             assert!(found.iter().any(|mistake| mistake.contains(expected)), "{line}: {found:?}");
