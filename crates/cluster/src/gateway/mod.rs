@@ -1,7 +1,7 @@
 //! Names that ingresses, routes and services ask for, and where they are reached from outside.
 //!
-//! **What this is.** What `k8s_gateway` answers from: [`claims`] keeps which object asks for which
-//! name and publishes a [`host`] for each, [`View::answer`] finds the records for a question.
+//! **What this is.** What `k8s_gateway` answers from: `claims` keeps which object asks for which
+//! name and publishes a `host` for each, [`View::answer`] finds the records for a question.
 //!
 //! ```text
 //! Ingress ─────────────────────┐
