@@ -30,6 +30,26 @@ const RULES: &str = r"
     rewrite rcode exact nobody.example.org NXDOMAIN NOERROR
 ";
 
+/// Zones that others see.
+const OUTSIDE: &str = r"
+outside.test {
+    prometheus
+    k8s_gateway outside.test {
+        manifests BENCH/gateway
+        resources HTTPRoute Ingress Service
+    }
+}
+example.net 113.0.203.in-addr.arpa {
+    prometheus
+    k8s_external {
+        headless
+    }
+    kubernetes cluster.test {
+        manifests BENCH/manifests
+    }
+}
+";
+
 /// How often a question was asked when it has been counted: to fill the cache, until everything has
 /// found its size, and while allocations are counted.
 const ASKED: usize = 1 + 100 + COUNTED;
@@ -112,7 +132,7 @@ fn answers_and_denials_from_memory() {
         ("nobody.example.org", T::A, (FOUND, 0)),
         ("old.upstream.test", T::A, (FOUND, 1)),
     ];
-    let mut bench = Bench::new(RULES);
+    let mut bench = Bench::with_blocks(RULES, OUTSIDE);
     for &case in cases {
         assert_eq!(allocations(&mut bench, case), 0, "{case:?}");
     }

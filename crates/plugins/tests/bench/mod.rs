@@ -29,10 +29,6 @@ const COREFILE: &str = r"
         OPTIONS
         fallthrough in-addr.arpa ip6.arpa
     }
-    k8s_gateway outside.test {
-        manifests BENCH/gateway
-        resources HTTPRoute Ingress Service
-    }
     hosts /dev/null {
         192.0.2.1 web.hosts.test
         fallthrough
@@ -40,15 +36,6 @@ const COREFILE: &str = r"
     file EXAMPLE/company.db company.com
     file BENCH/example.db example.org
     forward . UPSTREAM
-}
-example.net:53 113.0.203.in-addr.arpa:53 {
-    prometheus
-    k8s_external {
-        headless
-    }
-    kubernetes cluster.test {
-        manifests BENCH/manifests
-    }
 }
 ";
 
@@ -71,10 +58,15 @@ impl Bench {
     /// With these lines in the Corefile beside the others; those behind a line `kubernetes:` are for
     /// that directive.
     pub(crate) fn new(lines: &str) -> Self {
+        Self::with_blocks(lines, "")
+    }
+
+    /// The same with these server blocks behind that one.
+    pub(crate) fn with_blocks(lines: &str, blocks: &str) -> Self {
         let (lines, options) = lines.split_once("kubernetes:\n").unwrap_or((lines, ""));
         let package = Path::new(env!("CARGO_MANIFEST_DIR"));
         let example = package.ancestors().nth(2).unwrap().join("examples/company");
-        let text = COREFILE
+        let text = format!("{COREFILE}{blocks}")
             .replace("LINES", lines)
             .replace("OPTIONS", options)
             .replace("EXAMPLE", &example.display().to_string())
