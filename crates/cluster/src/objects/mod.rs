@@ -102,6 +102,7 @@ impl Object {
     }
 
     /// Whether it is named as [`Document::from_json`] lets pass, for objects that come another way.
+    #[cfg(feature = "watch")]
     pub(crate) fn check(&self) -> Result<(), String> {
         document::check_names(&self.key())?;
         let is_label = |what: &str, text: &str| match endpoint_slice::is_one_label(text) {
