@@ -182,9 +182,7 @@ async fn secondaries_are_told_until_they_answer_and_of_new_serials_alone() {
     // Another text with the same serial is no news.
     let file = folder.path().join("db");
     std::fs::write(&file, text(1, "a 60 A 10.0.0.1")).unwrap();
-    while rig_records(&rig) != 4 {
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+    until("the changed zone", || rig_records(&rig) == 4).await;
     std::fs::write(&file, text(2, "")).unwrap();
     let (from, next) = told(&secondary).await;
     assert_eq!(rig_records(&rig), 3, "told of the zone before");
@@ -193,11 +191,20 @@ async fn secondaries_are_told_until_they_answer_and_of_new_serials_alone() {
         let shown = rig.metrics();
         shown.iter().any(|line| line == "rutter_transfer_unanswered_notifies_total 2")
     };
-    while !unanswered() {
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+    until("a notify that nobody has answered", unanswered).await;
     let mut octets = [0; 512];
     assert!(secondary.try_recv(&mut octets).is_err(), "told once too often");
+}
+
+/// Looks again and again, in time that passes only while everybody waits; not for ever.
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..6000 {
+        if is_so() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("{what} did not come within ten minutes");
 }
 
 fn rig_records(rig: &Rig) -> usize {
