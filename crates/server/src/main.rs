@@ -23,11 +23,11 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     privileges::take_low_ports();
-    let mut words = std::env::args().skip(1).peekable();
-    match words.peek().map(String::as_str) {
-        Some("check") => commands::check::run(words.skip(1)),
-        Some("demo") => commands::demo::run(words.skip(1)),
-        Some("serve") => commands::serve::run(words.skip(1)),
-        _ => commands::serve::run(words),
+    let words: Vec<_> = std::env::args().skip(1).collect();
+    let named =
+        commands::COMMANDS.iter().find(|(name, _)| words.first().is_some_and(|w| w == name));
+    match named {
+        Some((_, run)) => run(&words[1..]),
+        None => commands::serve::run(&words),
     }
 }

@@ -1,33 +1,41 @@
 //! `rutter check [FILE]`: find every mistake of a Corefile, without serving.
 
 use crate::commands::serve::new_engine;
-use crate::commands::{complain, print, stderr_has_colors};
+use crate::commands::{complain, print, read, stderr_has_colors};
 use crate::settings::source::Source;
 use plugins::lines::Lines;
 use std::io;
 use std::process::ExitCode;
 
-const USAGE: &str = "\
-Usage: rutter check [--format human|json] [-dns.port PORT] [FILE]
+/// Read a Corefile and build everything that it says, as a start would, but open no socket and ask no
+/// API server.
+///
+/// Exit code 0: it can serve. 1: it cannot; every mistake is shown. 2: the command line is wrong.
+#[derive(clap::Parser)]
+struct Options {
+    /// How mistakes are shown.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// The port of keys that name none.
+    #[arg(short = 'p', long = "dns.port", value_name = "PORT", default_value_t = 53,
+        value_parser = clap::value_parser!(u16).range(1..))]
+    port: u16,
+    /// The Corefile; `-` is standard input.
+    #[arg(default_value = "Corefile")]
+    file: String,
+}
 
-Reads FILE (default ./Corefile; `-` is standard input) and builds everything that it says, as a
-start would, but opens no socket and asks no API server.
-
-Exit code 0: it can serve. 1: it cannot; every mistake is shown. 2: the command line is wrong.
-";
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Human,
+    Json,
+}
 
 /// Checks a Corefile.
-pub(crate) fn run(words: impl Iterator<Item = String>) -> ExitCode {
-    let options = match Options::read(words) {
-        Ok(Some(options)) => options,
-        Ok(None) => {
-            print(USAGE);
-            return ExitCode::SUCCESS;
-        }
-        Err(wrong) => {
-            complain(&format!("{wrong}\n{USAGE}"));
-            return ExitCode::from(2);
-        }
+pub(crate) fn run(words: &[String]) -> ExitCode {
+    let options: Options = match read("check", words) {
+        Ok(options) => options,
+        Err(code) => return code,
     };
     match check(&options) {
         Ok(true) => ExitCode::SUCCESS,
@@ -36,45 +44,6 @@ pub(crate) fn run(words: impl Iterator<Item = String>) -> ExitCode {
             complain(&format!("rutter check: {error}\n"));
             ExitCode::FAILURE
         }
-    }
-}
-
-struct Options {
-    file: String,
-    json: bool,
-    port: u16,
-}
-
-impl Options {
-    fn read(mut words: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
-        let mut options = Self { file: "Corefile".into(), json: false, port: 53 };
-        let mut files = 0;
-        while let Some(word) = words.next() {
-            let (name, value) = match word.split_once('=') {
-                Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
-                None => (word.clone(), None),
-            };
-            let mut value =
-                || value.clone().or_else(|| words.next()).ok_or(format!("{word} needs a value"));
-            match name.as_str() {
-                "-h" | "-help" | "--help" => return Ok(None),
-                "-format" | "--format" => match value()?.as_str() {
-                    "human" => options.json = false,
-                    "json" => options.json = true,
-                    other => return Err(format!("there is no format `{other}`: human or json")),
-                },
-                "-dns.port" | "--dns.port" | "-p" => {
-                    let port = value()?.parse().ok().filter(|port| *port > 0);
-                    options.port = port.ok_or("the port must be between 1 and 65535")?;
-                }
-                file if file == "-" || !file.starts_with('-') => {
-                    options.file = word;
-                    files += 1;
-                }
-                _ => return Err(format!("unknown option {word}")),
-            }
-        }
-        if files > 1 { Err("one file at a time".into()) } else { Ok(Some(options)) }
     }
 }
 
@@ -94,7 +63,7 @@ fn check(options: &Options) -> io::Result<bool> {
             options.port
         ));
     }
-    if options.json {
+    if options.format == Format::Json {
         print(&built.mistakes.to_json(&built.sources));
     } else {
         complain(&built.mistakes.render(&built.sources, stderr_has_colors()));

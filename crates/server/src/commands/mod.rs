@@ -4,7 +4,37 @@ pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod serve;
 
+use clap::error::ErrorKind;
 use std::io::Write;
+use std::process::ExitCode;
+
+/// What a command does with the words behind its name.
+type Run = fn(&[String]) -> ExitCode;
+
+/// The commands, by name. Without one of them the words are flags of `serve`, as CoreDNS has them.
+pub(crate) const COMMANDS: &[(&str, Run)] =
+    &[("check", check::run), ("demo", demo::run), ("serve", serve::run)];
+
+/// The options of the command `name`; or the exit code, once help or what is wrong has been printed.
+///
+/// The flags that name a Corefile's port are those of `serve`: they may have a single hyphen.
+pub(crate) fn read<T: clap::Parser>(name: &'static str, words: &[String]) -> Result<T, ExitCode> {
+    let words = words.iter().map(|word| match word.strip_prefix("-dns.port") {
+        Some(value) => format!("--dns.port{value}"),
+        None => word.clone(),
+    });
+    let command = T::command().name(name).bin_name(format!("rutter {name}"));
+    let given = std::iter::once(name.to_owned()).chain(words);
+    let read = command.try_get_matches_from(given).and_then(|found| T::from_arg_matches(&found));
+    read.map_err(|error| {
+        if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+            print(&error.to_string());
+            return ExitCode::SUCCESS;
+        }
+        complain(&error.to_string());
+        ExitCode::from(2)
+    })
+}
 
 /// Prints to standard output. That nobody reads it any more is no error of a command.
 pub(crate) fn print(text: &str) {

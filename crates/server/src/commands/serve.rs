@@ -20,8 +20,8 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Serves until told to stop.
-pub(crate) fn run(words: impl Iterator<Item = String>) -> ExitCode {
-    let flags = match Flags::read(words) {
+pub(crate) fn run(words: &[String]) -> ExitCode {
+    let flags = match Flags::read(words.iter().cloned()) {
         Ok(flags) => flags,
         Err(bad) => {
             complain(&format!("{bad}\n{USAGE}"));

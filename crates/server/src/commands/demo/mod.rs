@@ -4,7 +4,7 @@ mod client;
 mod story;
 
 use crate::commands::serve::new_engine;
-use crate::commands::{complain, print, stderr_has_colors};
+use crate::commands::{complain, read, stderr_has_colors};
 use crate::engine::Engine;
 use crate::settings::source::Source;
 use plugins::lines::Lines;
@@ -16,12 +16,14 @@ use std::sync::Arc;
 use story::Story;
 use tokio::signal::unix::{SignalKind, signal};
 
-const USAGE: &str = "\
-Usage: rutter demo [--once]
-
-Serves examples/company on loopback, without a cluster, and asks it questions over UDP and TCP. Then
-stays up to be asked by you; with --once it ends instead.
-";
+/// Serve examples/company on loopback, without a cluster, and ask it questions over UDP and TCP. Then
+/// stay up to be asked by you.
+#[derive(clap::Parser)]
+struct Options {
+    /// End once the questions are answered.
+    #[arg(long)]
+    once: bool,
+}
 
 /// The port that is tried first.
 const PORT: u16 = 1053;
@@ -44,22 +46,12 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 /// Serves the demo.
-pub(crate) fn run(words: impl Iterator<Item = String>) -> ExitCode {
-    let mut once = false;
-    for word in words {
-        match word.as_str() {
-            "--once" | "-once" => once = true,
-            "-h" | "-help" | "--help" => {
-                print(USAGE);
-                return ExitCode::SUCCESS;
-            }
-            _ => {
-                complain(&format!("unknown option {word}\n{USAGE}"));
-                return ExitCode::from(2);
-            }
-        }
-    }
-    match demo(once) {
+pub(crate) fn run(words: &[String]) -> ExitCode {
+    let options: Options = match read("demo", words) {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
+    match demo(options.once) {
         Ok(code) => code,
         Err(error) => {
             complain(&format!("rutter demo: {error}\n"));
