@@ -11,6 +11,8 @@ pub(super) struct Pending {
     slots: Box<[Option<Slot>]>,
     next_id: u16,
     outstanding: usize,
+    /// When nothing was left to receive: what came before has been counted.
+    drained: u64,
 }
 
 /// A query on its way.
@@ -20,6 +22,8 @@ struct Slot {
     query: usize,
     /// When it was to be sent.
     due: u64,
+    /// When it was sent, or shortly before.
+    sent: u64,
 }
 
 /// The most queries on their way on one socket. A power of two, as are the ids.
@@ -32,6 +36,7 @@ impl Pending {
             slots: vec![None; SLOTS].into_boxed_slice(),
             next_id: (seed * 7919) as u16,
             outstanding: 0,
+            drained: 0,
         }
     }
 
@@ -39,8 +44,8 @@ impl Pending {
         self.outstanding
     }
 
-    /// Remembers a query and gives it an id, unless there are too many.
-    pub(super) fn add(&mut self, query: usize, due: u64) -> Option<u16> {
+    /// Remembers a query that is sent now and gives it an id, unless there are too many.
+    pub(super) fn add(&mut self, query: usize, due: u64, sent: u64) -> Option<u16> {
         if self.outstanding == SLOTS {
             return None;
         }
@@ -49,7 +54,7 @@ impl Pending {
             self.next_id = self.next_id.wrapping_add(1);
         }
         let id = self.next_id;
-        self.slots[id as usize % SLOTS] = Some(Slot { id, query, due });
+        self.slots[id as usize % SLOTS] = Some(Slot { id, query, due, sent });
         self.next_id = id.wrapping_add(1);
         self.outstanding += 1;
         Some(id)
@@ -70,9 +75,16 @@ impl Pending {
         self.outstanding -= 1;
         if queries.is_answered(slot.query, answer) {
             tally.add(answer, now.saturating_sub(slot.due));
+            tally.slowest_for_certain =
+                tally.slowest_for_certain.max(self.drained.saturating_sub(slot.sent));
         } else {
             tally.bad += 1;
         }
+    }
+
+    /// Everything that had come by `time` has been counted.
+    pub(super) fn drained(&mut self, time: u64) {
+        self.drained = time;
     }
 
     /// Forgets queries that were due before `time` and says how many.
@@ -107,7 +119,7 @@ mod tests {
     fn each_answer_counts_once_and_as_what_it_is() {
         let (queries, mut tally) = (one_query(), Tally::new());
         let mut pending = Pending::new(1);
-        let ids: Vec<u16> = (0..3).map(|i| pending.add(0, 100 * i).unwrap()).collect();
+        let ids: Vec<u16> = (0..3).map(|i| pending.add(0, 100 * i, 100 * i).unwrap()).collect();
         pending.settle(&answer(&queries, ids[1]), 350, &queries, &mut tally);
         assert_eq!((tally.good, tally.latency.max_ns()), (1, 250));
         pending.settle(&answer(&queries, ids[1]), 360, &queries, &mut tally);
@@ -125,15 +137,28 @@ mod tests {
     }
 
     #[test]
+    fn the_time_that_nobody_looked_for_an_answer_is_not_the_servers() {
+        let (queries, mut tally) = (one_query(), Tally::new());
+        let mut pending = Pending::new(1);
+        let ids = [0, 0].map(|due| pending.add(0, due, 100).unwrap());
+        pending.drained(150);
+        pending.settle(&answer(&queries, ids[0]), 9_000, &queries, &mut tally);
+        assert_eq!((tally.slowest_for_certain, tally.latency.max_ns() >= 9_000), (50, true));
+        pending.drained(90);
+        pending.settle(&answer(&queries, ids[1]), 9_000, &queries, &mut tally);
+        assert_eq!(tally.slowest_for_certain, 50);
+    }
+
+    #[test]
     fn ids_pass_over_queries_that_are_still_on_their_way() {
         let mut pending = Pending::new(3);
-        let first = pending.add(0, 1_000_000).unwrap();
+        let first = pending.add(0, 1_000_000, 0).unwrap();
         for _ in 1..SLOTS {
-            pending.add(0, 0).unwrap();
+            pending.add(0, 0, 0).unwrap();
         }
-        assert_eq!(pending.add(0, 0), None, "full");
+        assert_eq!(pending.add(0, 0, 0), None, "full");
         assert_eq!(pending.expire(1), SLOTS - 1);
-        let ids: Vec<u16> = (1..SLOTS).map(|_| pending.add(0, 0).unwrap()).collect();
+        let ids: Vec<u16> = (1..SLOTS).map(|_| pending.add(0, 0, 0).unwrap()).collect();
         assert!(ids.iter().all(|id| *id as usize % SLOTS != first as usize % SLOTS));
     }
 }

@@ -29,6 +29,10 @@ pub(crate) struct Tally {
     /// Good answers by what they say.
     pub(crate) kinds: Kinds,
     pub(crate) latency: Histogram,
+    /// The longest time in nanoseconds that a server certainly took: from sending a query until its
+    /// answer was looked for in vain for the last time. Unlike `latency` it leaves out what the
+    /// generator itself was kept from running. Over UDP alone.
+    pub(crate) slowest_for_certain: u64,
 }
 
 /// How many answers said what.
@@ -58,6 +62,7 @@ impl Tally {
             octets: 0,
             kinds: Kinds::default(),
             latency: Histogram::new(),
+            slowest_for_certain: 0,
         }
     }
 

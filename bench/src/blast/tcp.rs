@@ -128,9 +128,10 @@ impl Engine for Tcp<'_> {
         if lane.written == lane.output.len() {
             lane.output.clear();
             lane.written = 0;
+            let now = self.clock.now();
             while sent < count.min(self.batch) {
                 let query = self.order.next(self.queries.len());
-                let Some(id) = lane.pending.add(query, due(sent)) else { break };
+                let Some(id) = lane.pending.add(query, due(sent), now) else { break };
                 let octets = self.queries.octets(query);
                 lane.output.extend((octets.len() as u16).to_be_bytes());
                 lane.output.extend(id.to_be_bytes());

@@ -72,9 +72,10 @@ impl Engine for Udp<'_> {
     fn send(&mut self, lane: usize, count: usize, due: impl Fn(usize) -> u64) -> io::Result<usize> {
         let lane = &mut self.lanes[lane];
         let mut sent = 0;
+        let now = self.clock.now();
         while sent < count.min(self.batch) {
             let query = self.order.next(self.queries.len());
-            let Some(id) = lane.pending.add(query, due(sent)) else { break };
+            let Some(id) = lane.pending.add(query, due(sent), now) else { break };
             let octets = self.queries.octets(query);
             let buffer = &mut self.outgoing.buffer()[..octets.len()];
             buffer.copy_from_slice(octets);
@@ -89,6 +90,7 @@ impl Engine for Udp<'_> {
 
     fn receive(&mut self, lane: usize, tally: &mut Tally) -> io::Result<usize> {
         let lane = &mut self.lanes[lane];
+        let looked = self.clock.now();
         let received = match self.incoming.receive(lane.socket.as_fd(), Wait::Never) {
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => 0,
             received => received?,
@@ -98,6 +100,9 @@ impl Engine for Udp<'_> {
             let answer = self.incoming.received(i);
             lane.pending.settle(answer, now, self.queries, tally);
             tally.cut += u64::from(self.incoming.truncated(i));
+        }
+        if received < self.batch {
+            lane.pending.drained(looked);
         }
         Ok(received)
     }

@@ -62,7 +62,9 @@ impl Changing {
         let busy = self.load_while_changing(&subject, half, round)?;
         let loss = 100.0 * (1.0 - busy.answers_per_second() / quiet.answers_per_second());
         figures.add("busy-loss", program.name, loss.max(0.0));
-        figures.add("busy-max", program.name, busy.tally.latency.max_ns() as f64 / 1e6);
+        figures.add("quiet-max", program.name, quiet.tally.slowest_for_certain as f64 / 1e6);
+        figures.add("busy-max", program.name, busy.tally.slowest_for_certain as f64 / 1e6);
+        figures.add("busy-seen", program.name, busy.tally.latency.max_ns() as f64 / 1e6);
         let tail = self.load_while_changing(&subject, Pace::PerSecond(RATE), round)?;
         let ms = |part| tail.tally.latency.quantile_ns(part) as f64 / 1e6;
         figures.add("tail-p99", program.name, ms(0.99));

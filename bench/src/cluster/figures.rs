@@ -40,7 +40,9 @@ const KINDS: &[Kind] = &[
         "1,000 changes/s at half of capacity: lost throughput",
         Limit::AtMost(5.0),
     ),
-    kind("busy-max", "ms", "the slowest answer there", Limit::AtMost(5.0)),
+    kind("quiet-max", "ms", "the slowest answer without changes, for certain", Limit::None),
+    kind("busy-max", "ms", "the slowest with changes, for certain", Limit::AtMost(5.0)),
+    kind("busy-seen", "ms", "the same, with what the generator itself waited", Limit::None),
     kind("tail-p99", "ms", "1,000 changes/s, 20,000 queries/s: p99", Limit::None),
     kind("tail-p999", "ms", "p99.9 there", Limit::Times(1.0, "tail-p99")),
 ];
