@@ -14,6 +14,7 @@
 
 mod code;
 mod directives;
+mod effective;
 mod key;
 pub mod kind;
 mod legacy;
@@ -29,6 +30,7 @@ mod zone;
 
 pub use code::Code;
 pub use directives::check_directives;
+pub use effective::effective;
 pub use key::{Claim, Claims, Key, Scheme};
 pub use legacy::modernise;
 pub use mistake::{Accepted, Mistake, Mistakes, Note, Severity, shown};

@@ -31,11 +31,18 @@ impl Mistakes {
         text
     }
 
-    /// One line each, for a log: `Corefile:4:13: error: … (unknown-directive)`.
+    /// One line each, for a log: `Corefile:4:13: error: … (unknown-directive)`, with the other places
+    /// that a mistake has to do with.
     pub fn lines(&self, sources: &Sources) -> impl Iterator<Item = String> {
         self.iter().map(|mistake| {
             let (place, severity) = (place(mistake.at, sources), mistake.severity.name());
-            format!("{place}: {severity}: {} ({})", mistake.message, mistake.code.slug())
+            let mut line = format!("{place}: {severity}: {}", mistake.message);
+            for note in &mistake.notes {
+                if let Some(at) = note.at {
+                    line += &format!("; {}: {}", note.text, self::place(at, sources));
+                }
+            }
+            line + &format!(" ({})", mistake.code.slug())
         })
     }
 

@@ -1,5 +1,7 @@
 //! The texts that a configuration was read from, and places in them.
 
+use std::collections::BTreeSet;
+
 /// A place in the configuration: a range of octets in one file, and how the reader came there.
 ///
 /// Small and without meaning of its own: [`Sources`] knows the file, the line and the column.
@@ -75,6 +77,8 @@ pub(crate) struct Import<'a> {
 pub struct Sources {
     files: Vec<Source>,
     imports: Vec<(Span, Option<String>)>,
+    /// The files that a pattern found.
+    fragments: BTreeSet<u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -120,6 +124,13 @@ impl Sources {
         })
     }
 
+    /// Every file that a pattern imported, with its path and its text. Such files (`*.override`,
+    /// `*.server`) have owners of their own.
+    pub fn fragments(&self) -> impl Iterator<Item = (&str, &str)> {
+        let read = self.fragments.iter().filter_map(|&file| self.files.get(file as usize));
+        read.map(|source| (source.path.as_str(), source.text.as_str()))
+    }
+
     /// The lines that a place touches, whole, with the number of the first and its first octet.
     pub(crate) fn excerpt(&self, at: Span) -> (&str, usize, usize) {
         let Some(source) = self.file(at) else { return ("", 1, 0) };
@@ -148,6 +159,11 @@ impl Sources {
     pub(crate) fn add_import(&mut self, at: Span, snippet: Option<&str>) -> u32 {
         self.imports.push((at, snippet.map(str::to_owned)));
         self.imports.len() as u32
+    }
+
+    /// Remembers that a pattern found the file with this number.
+    pub(crate) fn add_fragment(&mut self, file: u32) {
+        self.fragments.insert(file);
     }
 
     /// The text of the file with this number.

@@ -3,8 +3,10 @@
 
 use crate::admin::http::{Http, HttpError};
 use crate::figures::Figures;
+use crate::settings::fragments::Texts;
 use crate::settings::source::{Built, Source};
 use chain::{Client, Exchange, Transport};
+use corefile::Parsed;
 use listen::{LaneSettings, Listener, OpenError, Service, SlowLane, Stats, TcpSettings, Workers};
 use plugins::assemble::{Assembly, Server, Surroundings, assemble};
 use plugins::env::{Parts, Process};
@@ -104,6 +106,16 @@ impl Engine {
         let previous = self.current.as_ref().map_or(&nothing, |parts| &parts.kept);
         let surroundings = Surroundings { process: &self.process, port: self.port, previous };
         source.build(|parsed| assemble(&parsed.blocks, &parsed.sources, &surroundings))
+    }
+
+    /// As [`Engine::build`], but what only fragments keep from serving is built around them; `good`
+    /// has the texts with which they have served.
+    pub(crate) fn build_around(&self, source: &Source, good: &Texts) -> io::Result<Built> {
+        let nothing = Kept::default();
+        let previous = self.current.as_ref().map_or(&nothing, |parts| &parts.kept);
+        let surroundings = Surroundings { process: &self.process, port: self.port, previous };
+        let assemble = |parsed: &Parsed| assemble(&parsed.blocks, &parsed.sources, &surroundings);
+        source.build_around(good, assemble)
     }
 
     /// Serves `assembly` from now on, without losing a query; if that cannot be, nothing changes.

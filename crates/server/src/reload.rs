@@ -2,6 +2,7 @@
 
 use crate::engine::Engine;
 use crate::settings::footprint::Footprint;
+use crate::settings::fragments::{SetAside, Texts};
 use crate::settings::source::{Built, Source};
 use aws_lc_rs::digest;
 use plugins::metrics::{Counter, Gauge, Registry, labels};
@@ -37,6 +38,9 @@ pub(crate) struct Reloader {
     /// read while building: one of them may be what was missing.
     tried: Footprint,
     failed: bool,
+    /// The texts of the fragments that serve.
+    fragments: Texts,
+    set_aside: Arc<Gauge>,
     failures: Arc<Counter>,
     /// The metric that says which configuration serves; it ends with what holds it.
     version: Option<Arc<Gauge>>,
@@ -46,13 +50,34 @@ impl Reloader {
     /// The configuration that the process starts with.
     pub(crate) fn new(source: Source, built: &Built, metrics: &Registry) -> Self {
         let help = "Configurations that were refused, so that the one before serves on.";
-        Self {
+        let aside = "Fragments whose files are not in force because they would stop the rest.";
+        let reloader = Self {
             source,
             content: built.content.clone(),
-            tried: built.text.clone(),
+            tried: decisive(built).clone(),
             failed: false,
+            fragments: built.fragments.clone(),
+            set_aside: metrics.gauge("rutter_config_fragments_set_aside", aside, ""),
             failures: metrics.counter("coredns_reload_failed_total", help, ""),
             version: None,
+        };
+        reloader.tell_of_fragments(&built.set_aside);
+        reloader
+    }
+
+    /// Names the fragments that are not in force.
+    fn tell_of_fragments(&self, set_aside: &[SetAside]) {
+        self.set_aside.set(set_aside.len() as i64);
+        for SetAside { path, earlier, errors } in set_aside {
+            let instead = if *earlier {
+                "what it said when last it was good serves on"
+            } else {
+                "nothing of it is in force"
+            };
+            tracing::error!(target: "rutter", "{path} is set aside: {instead}; the rest serves");
+            for error in errors {
+                tracing::error!(target: "rutter", "{error}");
+            }
         }
     }
 
@@ -92,7 +117,7 @@ impl Reloader {
             tracing::info!(target: "rutter", "{name}: Reloading");
         }
         let before = self.source.footprint();
-        let built = match engine.build(&self.source) {
+        let built = match engine.build_around(&self.source, &self.fragments) {
             Ok(built) => built,
             Err(error) => {
                 self.tried = before;
@@ -100,7 +125,7 @@ impl Reloader {
                 return self.refuse(trigger, &[error]);
             }
         };
-        self.tried = if built.assembly.is_some() { &built.text } else { &built.everything }.clone();
+        self.tried = decisive(&built).clone();
         if built.is_empty {
             let name = self.source.name();
             let empty =
@@ -109,6 +134,7 @@ impl Reloader {
         }
         let lines: Vec<_> = built.mistakes.lines(&built.sources).collect();
         let Some(assembly) = built.assembly else { return self.refuse(trigger, &lines) };
+        self.tell_of_fragments(&built.set_aside);
         if trigger == Trigger::Poll && !self.failed && built.content == self.content {
             return Outcome::Kept; // another layout of the same
         }
@@ -121,6 +147,7 @@ impl Reloader {
             return self.refuse(trigger, &[error.to_string()]);
         }
         self.content = built.content;
+        self.fragments = built.fragments;
         self.failed = false;
         tracing::info!(target: "rutter", "Reloading complete");
         Outcome::Reloaded
@@ -143,6 +170,13 @@ impl Reloader {
         }
         Outcome::Kept
     }
+}
+
+/// The files that can change what came of building: those with text, and after mistakes also those
+/// that plugins read.
+fn decisive(built: &Built) -> &Footprint {
+    let is_good = built.assembly.is_some() && built.set_aside.is_empty();
+    if is_good { &built.text } else { &built.everything }
 }
 
 /// The interval, spread by half of the jitter to both sides, so that replicas do not reload at once.

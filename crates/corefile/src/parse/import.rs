@@ -130,6 +130,7 @@ impl Parser<'_> {
         }
         // The one that comes first is put on top last.
         for file in files.iter().rev() {
+            self.sources.add_fragment(file.number);
             self.push_file(file, at);
         }
     }

@@ -1,6 +1,7 @@
 //! What the program can be told to do, one file for each.
 
 pub(crate) mod check;
+pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod serve;
 
@@ -13,7 +14,7 @@ type Run = fn(&[String]) -> ExitCode;
 
 /// The commands, by name. Without one of them the words are flags of `serve`, as CoreDNS has them.
 pub(crate) const COMMANDS: &[(&str, Run)] =
-    &[("check", check::run), ("demo", demo::run), ("serve", serve::run)];
+    &[("check", check::run), ("config", config::run), ("demo", demo::run), ("serve", serve::run)];
 
 /// The options of the command `name`; or the exit code, once help or what is wrong has been printed.
 ///

@@ -6,6 +6,7 @@ use crate::engine::Engine;
 use crate::log::Log;
 use crate::reload::{Outcome, Reloader, Trigger};
 use crate::settings::flags::{Flags, STATE_INTERVAL, USAGE};
+use crate::settings::fragments::Texts;
 use crate::settings::source::{Built, Source};
 use plugins::env::{Fatal, Process};
 use plugins::lines::Lines;
@@ -105,7 +106,7 @@ async fn serve_until_stopped(engine: &mut Engine, source: Source, flags: &Flags)
         Ok(signals) => signals,
         Err(error) => return fail(&format!("signals: {error}")),
     };
-    let built = match engine.build(&source) {
+    let built = match engine.build_around(&source, &Texts::new()) {
         Ok(built) => built,
         Err(error) => {
             return fail(&format!("loading Corefile via flag: open {}: {error}", source.name()));

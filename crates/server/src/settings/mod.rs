@@ -2,4 +2,5 @@
 
 pub(crate) mod flags;
 pub(crate) mod footprint;
+pub(crate) mod fragments;
 pub(crate) mod source;

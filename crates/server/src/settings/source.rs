@@ -1,6 +1,7 @@
 //! Where the Corefile comes from, and what it says now.
 
 use crate::settings::footprint::Footprint;
+use crate::settings::fragments::{Replaced, SetAside, Texts, build_around};
 use corefile::{Mistakes, Parsed, Sources, Unreadable};
 use plugins::assemble::{Assembly, Outcome};
 use std::cell::RefCell;
@@ -44,6 +45,10 @@ pub(crate) struct Built {
     pub text: Footprint,
     /// The same, and what plugins read to build it.
     pub everything: Footprint,
+    /// The fragments that it was built from.
+    pub fragments: Texts,
+    /// Those of them that are left out, or in force as they were before.
+    pub set_aside: Vec<SetAside>,
 }
 
 impl Source {
@@ -89,7 +94,25 @@ impl Source {
     /// An empty one is built as the default configuration, as CoreDNS does; [`Built::is_empty`]
     /// tells.
     pub(crate) fn build(&self, assemble: impl FnOnce(&Parsed) -> Outcome) -> io::Result<Built> {
-        let machine = Machine { seen: RefCell::new(self.footprint()) };
+        self.build_with(&Replaced::new(), assemble)
+    }
+
+    /// As [`Source::build`]; if only fragments are at fault, then around them. `good` has the texts
+    /// with which fragments have served.
+    pub(crate) fn build_around(
+        &self,
+        good: &Texts,
+        assemble: impl Fn(&Parsed) -> Outcome,
+    ) -> io::Result<Built> {
+        build_around(good, |replaced| self.build_with(replaced, &assemble))
+    }
+
+    fn build_with(
+        &self,
+        replaced: &Replaced,
+        assemble: impl FnOnce(&Parsed) -> Outcome,
+    ) -> io::Result<Built> {
+        let machine = Machine { seen: RefCell::new(self.footprint()), replaced };
         let mut parsed = corefile::parse(&self.name, &self.read()?, &machine);
         let is_empty = parsed.is_empty() && !parsed.mistakes.has_errors();
         if is_empty {
@@ -109,6 +132,8 @@ impl Source {
             assembly,
             mistakes,
             content: corefile::content(&parsed.blocks),
+            fragments: texts(&parsed.sources),
+            set_aside: Vec::new(),
             sources: parsed.sources,
             is_empty,
             text,
@@ -137,6 +162,10 @@ impl Default for Source {
     }
 }
 
+fn texts(sources: &Sources) -> Texts {
+    sources.fragments().map(|(path, text)| (path.to_owned(), text.to_owned())).collect()
+}
+
 fn absolute(path: &str) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path))
 }
@@ -154,15 +183,21 @@ fn stdin_is_a_device() -> bool {
 }
 
 /// The files and the environment of this machine.
-struct Machine {
+struct Machine<'r> {
     /// Every file and directory that was looked at, as it was just before: what changes while it is
     /// read has changed.
     seen: RefCell<Footprint>,
+    replaced: &'r Replaced,
 }
 
-impl corefile::Surroundings for Machine {
+impl corefile::Surroundings for Machine<'_> {
     fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
         self.seen.borrow_mut().add(PathBuf::from(path));
+        match self.replaced.get(path) {
+            Some(Some(text)) => return Ok(text.clone().into_bytes()),
+            Some(None) => return Err(Unreadable::Missing),
+            None => {}
+        }
         File::open(path).and_then(read_all).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Unreadable::Missing,
             io::ErrorKind::IsADirectory => Unreadable::Directory,
