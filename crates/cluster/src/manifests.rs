@@ -47,7 +47,7 @@ pub struct Manifests {
     labels: Selector,
     /// `namespace_labels`.
     namespace_labels: Selector,
-    /// For ingresses, gateways and routes; none if these do not matter.
+    /// For ingresses, gateways, routes and the like; none if these do not matter.
     route_labels: Option<Selector>,
     files: BTreeMap<String, Vec<Placed>>,
 }
@@ -65,7 +65,7 @@ impl Manifests {
         Self { labels, namespace_labels, ..Self::default() }
     }
 
-    /// The same, but ingresses, gateways and routes matter too: those that the selector selects.
+    /// The same, but what only [`crate::gateway`] needs matters too: those that the selector selects.
     #[must_use]
     pub fn with_routes(self, route_labels: Selector) -> Self {
         Self { route_labels: Some(route_labels), ..self }
@@ -140,7 +140,9 @@ impl Manifests {
             | Kind::HttpRoute
             | Kind::GrpcRoute
             | Kind::TlsRoute
-            | Kind::OldTlsRoute => match &self.route_labels {
+            | Kind::OldTlsRoute
+            | Kind::DnsEndpoint
+            | Kind::Node => match &self.route_labels {
                 Some(labels) => labels,
                 None => return Ok(None),
             },
@@ -154,7 +156,7 @@ impl Manifests {
             return Ok(None);
         }
         let metadata = document.get_mut("metadata").and_then(Value::as_object_mut);
-        if let Some(metadata) = metadata.filter(|_| kind != Kind::Namespace) {
+        if let Some(metadata) = metadata.filter(|_| kind.is_namespaced()) {
             metadata.entry("namespace").or_insert_with(|| "default".into());
         }
         match Document::from_json(kind, &document.to_string()) {

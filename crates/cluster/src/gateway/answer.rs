@@ -98,9 +98,9 @@ struct Names<'n> {
 /// What the objects of one kind say about a host.
 #[derive(Default)]
 struct Offer {
-    /// How many addresses, of either family.
-    addresses: usize,
-    /// The name of a load balancer; counts only without any address.
+    /// How many records, of any type.
+    records: usize,
+    /// The name of a load balancer; counts only without any record.
     alias: Option<NameBuf>,
 }
 
@@ -120,12 +120,12 @@ impl Asking<'_> {
         }
         let before = self.body.answer.len();
         let (rtype, owner) = (self.rtype, self.owner);
-        let offer = self.offer(owner, |body, ttl, address_type, rdata| {
-            if address_type == rtype {
+        let offer = self.offer(owner, |body, ttl, offered, rdata| {
+            if offered == rtype {
                 body.push(Section::Answer, owner, ttl, rtype, rdata);
             }
         });
-        if offer.addresses > 0 {
+        if offer.records > 0 {
             self.drop_repeats(Section::Answer, before);
             let found = self.body.answer.len() > before;
             return if found { Found::Answer } else { Found::NoData };
@@ -160,15 +160,17 @@ impl Asking<'_> {
         for server in &zone.servers {
             let name = server.as_name();
             self.offer(name, |body, _, rtype, rdata| {
-                body.push(Section::Additional, name, APEX_TTL, rtype, rdata);
+                if rtype != RecordType::TXT {
+                    body.push(Section::Additional, name, APEX_TTL, rtype, rdata);
+                }
             });
         }
         self.drop_repeats(Section::Answer, answers);
         self.drop_repeats(Section::Additional, additional);
     }
 
-    /// What the first kind that says anything says about a name, each of its addresses shown to
-    /// `push`.
+    /// What the first kind that says anything says about a name, each of its addresses and texts shown
+    /// to `push`.
     fn offer(
         &mut self,
         name: Name<'_>,
@@ -179,7 +181,7 @@ impl Asking<'_> {
         loop {
             for &kind in &self.view.resources {
                 let offer = self.offer_of(kind, names, &mut push);
-                if offer.addresses > 0 || offer.alias.is_some() {
+                if offer.records > 0 || offer.alias.is_some() {
                     return offer;
                 }
             }
@@ -210,8 +212,12 @@ impl Asking<'_> {
         self.cluster.each_host(names, |host| {
             for group in host.groups().filter(|group| view.admits(kind, group)) {
                 for address in group.addresses() {
-                    offer.addresses += 1;
+                    offer.records += 1;
                     push(body, view.ttl, address.rtype(), address.rdata());
+                }
+                for text in group.texts() {
+                    offer.records += 1;
+                    push(body, view.ttl, RecordType::TXT, text);
                 }
                 if offer.alias.is_none() {
                     offer.alias = group.alias().map(Name::to_buf);

@@ -64,7 +64,9 @@ impl Settings {
             | Kind::HttpRoute
             | Kind::GrpcRoute
             | Kind::TlsRoute
-            | Kind::OldTlsRoute => self.route_labels.to_string(),
+            | Kind::OldTlsRoute
+            | Kind::DnsEndpoint
+            | Kind::Node => self.route_labels.to_string(),
         }
     }
 }
