@@ -18,6 +18,8 @@ const APEX_TTL: u32 = 60;
 pub enum Found {
     /// Records of the type.
     Answer,
+    /// The SOA or the NS records of a zone at whose apex no object is reached.
+    Apex,
     /// The name is reached somewhere, but there is no record of the type.
     NoData,
     /// The name exists, but no object says where it is reached: only names below it are asked
@@ -107,16 +109,8 @@ struct Offer {
 impl Asking<'_> {
     fn answer(&mut self) -> Found {
         let is_apex = self.owner == self.zone.apex.as_name();
-        match self.rtype {
-            RecordType::SOA if is_apex => {
-                push_soa(self.cluster, self.zone, (Section::Answer, self.body));
-                return Found::Answer;
-            }
-            RecordType::NS if is_apex => {
-                self.push_ns();
-                return Found::Answer;
-            }
-            _ => {}
+        if is_apex && matches!(self.rtype, RecordType::SOA | RecordType::NS) {
+            return self.answer_apex();
         }
         let before = self.body.answer.len();
         let (rtype, owner) = (self.rtype, self.owner);
@@ -133,14 +127,25 @@ impl Asking<'_> {
         match offer.alias {
             // RFC 1034 §3.6.2: "If a CNAME RR is present at a node, no other data should be
             // present", and the apex has SOA and NS.
-            _ if is_apex => Found::NoData,
+            Some(_) if is_apex => Found::NoData,
             Some(target) => self.push_alias(target.as_name()),
             None if self.zone.servers.iter().any(|server| owner == server.as_name()) => {
                 Found::NoData
             }
-            None if self.exists() => Found::Empty,
+            None if is_apex || self.exists() => Found::Empty,
             None => Found::NoSuchName,
         }
+    }
+
+    fn answer_apex(&mut self) -> Found {
+        if self.rtype == RecordType::SOA {
+            push_soa(self.cluster, self.zone, (Section::Answer, self.body));
+        } else {
+            self.push_ns();
+        }
+        let offer = self.offer(self.owner, |_, _, _, _| {});
+        let is_reached = offer.records > 0 || offer.alias.is_some();
+        if is_reached { Found::Answer } else { Found::Apex }
     }
 
     fn push_alias(&mut self, target: Name<'_>) -> Found {

@@ -501,7 +501,12 @@ mod tests {
             |name, other| object(Kind::Ingress, name, hosts(&[0]), vec![way(0), way(4)], other);
         model.apply([ingress("i", 0), ingress("j", 1)].map(Event::Apply), 1);
         let (found, records) = ask(&view, &model, "example.com", RecordType::NS);
-        assert_eq!((found, records.len()), (Found::Answer, 3));
+        assert_eq!((found, records.len()), (Found::Apex, 3));
+        let at_apex = object(Kind::Ingress, "k", hosts(&[7]), vec![way(0)], 0);
+        model.apply([Event::Apply(at_apex)], 2);
+        for rtype in [RecordType::NS, RecordType::SOA] {
+            assert_eq!(ask(&view, &model, "example.com", rtype).0, Found::Answer);
+        }
     }
 
     #[test]
@@ -529,7 +534,7 @@ mod tests {
             let name = format!("{name}.example.com");
             assert_eq!(found(&all, &name), (Found::Answer, count), "{name}");
         }
-        assert_eq!(found(&all, "example.com"), (Found::NoData, 0));
+        assert_eq!(found(&all, "example.com"), (Found::Empty, 0));
     }
 
     #[test]
