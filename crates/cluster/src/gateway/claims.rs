@@ -281,7 +281,7 @@ mod tests {
                 target: Target::Endpoints,
                 ports: Vec::new(),
                 exposure: Exposure {
-                    is_load_balancer: other % 2 != 0,
+                    is_load_balancer: !other.is_multiple_of(2),
                     external_ips: Vec::new(),
                     ingress: ways,
                     hostnames: hosts,

@@ -361,6 +361,7 @@ mod tests {
             recorded!(Service, "services"),
             recorded!(EndpointSlice, "endpointslices"),
             recorded!(Pod, "pods"),
+            recorded!(Node, "nodes"),
         ] {
             let read = |encoding, body| {
                 let page = Page::read(encoding, body).unwrap();
