@@ -239,8 +239,8 @@ mod tests {
     use crate::Model;
     use crate::gateway::{Found, NodeAddresses, Options, View};
     use crate::objects::{
-        DnsEndpoint, Endpoint, EndpointSlice, Entry, Exposure, Gateway, Ingress, IngressObject,
-        Kinds, Node, Parent, Route, Service, Target, Targets,
+        DnsEndpoint, DnsEntry, DnsTargets, Endpoint, EndpointSlice, Exposure, Gateway, Ingress,
+        IngressObject, Kinds, Node, Parent, Route, Service, Target,
     };
     use proptest::prelude::*;
     use std::net::IpAddr;
@@ -299,12 +299,12 @@ mod tests {
             Kind::DnsEndpoint => {
                 let addresses: Vec<_> = addresses(&ways).collect();
                 let targets = [
-                    Targets::Addresses(addresses),
-                    Targets::Names(vec!["lb9.test".to_owned()]),
-                    Targets::Texts(vec![format!("text of {name}")]),
+                    DnsTargets::Addresses(addresses),
+                    DnsTargets::Names(vec!["lb9.test".to_owned()]),
+                    DnsTargets::Texts(vec![format!("text of {name}")]),
                 ];
                 let targets = &targets[usize::from(other % 3)];
-                let entry = |host| Entry { host, targets: targets.clone() };
+                let entry = |host| DnsEntry { host, targets: targets.clone() };
                 let entries = hosts.into_iter().map(entry).collect();
                 Object::DnsEndpoint(DnsEndpoint { namespace, name, entries })
             }
@@ -566,9 +566,9 @@ mod tests {
 
     #[test]
     fn records_of_a_dns_endpoint_are_those_of_its_name_alone() {
-        let entry = |host: &str, targets| Entry { host: host.to_owned(), targets };
-        let address = |number| Targets::Addresses(vec![IpAddr::from([192, 0, 2, number])]);
-        let texts = Targets::Texts(vec!["v=1".to_owned(), "x".repeat(300)]);
+        let entry = |host: &str, targets| DnsEntry { host: host.to_owned(), targets };
+        let address = |number| DnsTargets::Addresses(vec![IpAddr::from([192, 0, 2, number])]);
+        let texts = DnsTargets::Texts(vec!["v=1".to_owned(), "x".repeat(300)]);
         let object = Object::DnsEndpoint(DnsEndpoint {
             namespace: "shop".to_owned(),
             name: "more".to_owned(),
@@ -577,7 +577,7 @@ mod tests {
                 entry("a.example.com", address(2)),
                 entry("a.example.com", texts.clone()),
                 entry("b.example.com", address(3)),
-                entry("c.example.com", Targets::Names(vec!["lb.test".to_owned()])),
+                entry("c.example.com", DnsTargets::Names(vec!["lb.test".to_owned()])),
                 entry("t.example.com", texts),
                 entry("a..b", address(4)),
             ],

@@ -2,8 +2,8 @@
 
 use super::host::{Exits, HostKey};
 use crate::objects::{
-    DnsEndpoint, EndpointSlice, Gateway, Ingress, IngressObject, Key, Kind, Node, Object, Parent,
-    Route, Service, Targets,
+    DnsEndpoint, DnsTargets, EndpointSlice, Gateway, Ingress, IngressObject, Key, Kind, Node,
+    Object, Parent, Route, Service,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -136,11 +136,11 @@ fn of_dns_endpoint(endpoint: &DnsEndpoint) -> Kept {
     for entry in &endpoint.entries {
         let Some(host) = HostKey::read(&entry.host) else { continue };
         let exits = match &entry.targets {
-            Targets::Addresses(addresses) => addresses_of(addresses),
-            Targets::Names(names) => {
+            DnsTargets::Addresses(addresses) => addresses_of(addresses),
+            DnsTargets::Names(names) => {
                 exits(&names.iter().cloned().map(Ingress::Hostname).collect::<Vec<_>>())
             }
-            Targets::Texts(texts) => {
+            DnsTargets::Texts(texts) => {
                 let texts = texts.iter().filter_map(|text| text_data(text)).collect();
                 Exits { texts, ..Exits::default() }
             }

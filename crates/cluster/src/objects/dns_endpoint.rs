@@ -13,21 +13,21 @@ pub struct DnsEndpoint {
     /// `metadata.name`
     pub name: String,
     /// `spec.endpoints`, as far as records can be made of them.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<DnsEntry>,
 }
 
 /// A name and its records of one type.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Entry {
+pub struct DnsEntry {
     /// `dnsName`, perhaps with `*` as the first label.
     pub host: String,
     /// `recordType` and `targets`
-    pub targets: Targets,
+    pub targets: DnsTargets,
 }
 
 /// What a name leads to.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub enum Targets {
+pub enum DnsTargets {
     /// `A` and `AAAA`: addresses, whose family alone decides which of both it is.
     Addresses(Vec<IpAddr>),
     /// `CNAME`
@@ -62,17 +62,17 @@ struct EntryShape {
 }
 
 impl EntryShape {
-    fn into_entry(self) -> Option<Entry> {
+    fn into_entry(self) -> Option<DnsEntry> {
         let targets = match self.record_type.as_str() {
             "A" | "AAAA" => {
                 let addresses = self.targets.iter().filter_map(|text| text.parse().ok());
-                Targets::Addresses(addresses.collect())
+                DnsTargets::Addresses(addresses.collect())
             }
-            "CNAME" => Targets::Names(self.targets),
-            "TXT" => Targets::Texts(self.targets),
+            "CNAME" => DnsTargets::Names(self.targets),
+            "TXT" => DnsTargets::Texts(self.targets),
             _ => return None,
         };
-        Some(Entry { host: self.dns_name, targets })
+        Some(DnsEntry { host: self.dns_name, targets })
     }
 }
 
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
     use crate::objects::Document;
 
-    fn entries(json: &str) -> Vec<Entry> {
+    fn entries(json: &str) -> Vec<DnsEntry> {
         let document = Document::from_json(Kind::DnsEndpoint, json).unwrap();
         match document.object {
             Some(Object::DnsEndpoint(it)) => it.entries,
@@ -116,14 +116,14 @@ mod tests {
                 {"dnsName": "t.example.com", "recordType": "TXT", "targets": ["v=1", ""]},
                 {"dnsName": "m.example.com", "recordType": "MX", "targets": ["10 mail.example.com"]}]}}"#,
         );
-        let addresses = |text: &str| Targets::Addresses(vec![text.parse().unwrap()]);
+        let addresses = |text: &str| DnsTargets::Addresses(vec![text.parse().unwrap()]);
         let expected = [
             ("a.example.com", addresses("192.0.2.1")),
             ("*.example.com", addresses("2001:db8::1")),
-            ("c.example.com", Targets::Names(vec!["a.example.com".to_owned()])),
-            ("t.example.com", Targets::Texts(vec!["v=1".to_owned(), String::new()])),
+            ("c.example.com", DnsTargets::Names(vec!["a.example.com".to_owned()])),
+            ("t.example.com", DnsTargets::Texts(vec!["v=1".to_owned(), String::new()])),
         ];
-        let expected = expected.map(|(host, targets)| Entry { host: host.to_owned(), targets });
+        let expected = expected.map(|(host, targets)| DnsEntry { host: host.to_owned(), targets });
         assert_eq!(entries, expected);
     }
 

@@ -21,7 +21,7 @@ mod route;
 mod service;
 mod service_import;
 
-pub use dns_endpoint::{DnsEndpoint, Entry, Targets};
+pub use dns_endpoint::{DnsEndpoint, DnsEntry, DnsTargets};
 pub use document::{Document, Odd};
 pub use endpoint_slice::{Endpoint, EndpointSlice};
 pub use gateway::Gateway;

@@ -104,7 +104,10 @@ pub fn identity(settings: &Settings) -> String {
         text.push_str(kind.name());
     }
     if *gateway {
-        let _ = write!(text, "; routes {route_labels}; any of {any_labels:?}");
+        let _ = write!(text, "; routes {route_labels}");
+        for selector in any_labels {
+            let _ = write!(text, "; or {selector}");
+        }
     }
     let Details { pod_names, zones } = details;
     for (detail, is_kept) in [("pod_names", pod_names), ("zones", zones)] {
