@@ -41,9 +41,9 @@ pub use cluster::Cluster;
 pub use described::{Described, NoObject};
 pub use model::{Changes, Contents, Details, Model};
 pub use objects::{
-    Document, Endpoint, EndpointSlice, Event, Exposure, Gateway, ImportedSlice, Ingress,
-    IngressObject, Key, Kind, Kinds, Namespace, Object, Odd, Parent, Pod, Port, Route, Service,
-    Target,
+    DnsEndpoint, DnsEntry, DnsTargets, Document, Endpoint, EndpointSlice, Event, Exposure, Gateway,
+    ImportedSlice, Ingress, IngressObject, Key, Kind, Kinds, Namespace, Node, Object, Odd, Parent,
+    Pod, Port, Route, Service, Target,
 };
 pub use search::Searched;
 pub use selector::{BadSelector, Selector};

@@ -45,9 +45,11 @@ impl fmt::Display for Mistake {
 pub struct Manifests {
     /// `labels`: for services, slices and pods.
     labels: Selector,
+    /// Of the services those that any of these selects; all if there is none.
+    any_labels: Vec<Selector>,
     /// `namespace_labels`.
     namespace_labels: Selector,
-    /// For ingresses, gateways and routes; none if these do not matter.
+    /// For ingresses, gateways, routes and the like; none if these do not matter.
     route_labels: Option<Selector>,
     files: BTreeMap<String, Vec<Placed>>,
 }
@@ -65,10 +67,17 @@ impl Manifests {
         Self { labels, namespace_labels, ..Self::default() }
     }
 
-    /// The same, but ingresses, gateways and routes matter too: those that the selector selects.
+    /// The same, but what only [`crate::gateway`] needs matters too: those that the selector selects.
     #[must_use]
     pub fn with_routes(self, route_labels: Selector) -> Self {
         Self { route_labels: Some(route_labels), ..self }
+    }
+
+    /// The same, but of the services only those that any of these selectors selects, if there are
+    /// any.
+    #[must_use]
+    pub fn with_any_labels(self, any_labels: Vec<Selector>) -> Self {
+        Self { any_labels, ..self }
     }
 
     /// Becomes the content of `files`, as far as it can be used.
@@ -140,7 +149,9 @@ impl Manifests {
             | Kind::HttpRoute
             | Kind::GrpcRoute
             | Kind::TlsRoute
-            | Kind::OldTlsRoute => match &self.route_labels {
+            | Kind::OldTlsRoute
+            | Kind::DnsEndpoint
+            | Kind::Node => match &self.route_labels {
                 Some(labels) => labels,
                 None => return Ok(None),
             },
@@ -150,11 +161,14 @@ impl Manifests {
             .into_iter()
             .flatten()
             .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
-        if !selector.selects(&texts.collect()) {
+        let labels = texts.collect();
+        let any = &self.any_labels;
+        let is_any = || any.is_empty() || any.iter().any(|selector| selector.selects(&labels));
+        if !selector.selects(&labels) || kind == Kind::Service && !is_any() {
             return Ok(None);
         }
         let metadata = document.get_mut("metadata").and_then(Value::as_object_mut);
-        if let Some(metadata) = metadata.filter(|_| kind != Kind::Namespace) {
+        if let Some(metadata) = metadata.filter(|_| kind.is_namespaced()) {
             metadata.entry("namespace").or_insert_with(|| "default".into());
         }
         match Document::from_json(kind, &document.to_string()) {
@@ -280,6 +294,22 @@ spec: {clusterIP: 10.0.0.1, ports: [{port: 80}]}
             "ServiceImport default/db",
         ];
         assert_eq!(names(&manifests), expected);
+    }
+
+    #[test]
+    fn of_several_selectors_one_is_enough() {
+        let any = ["app=db", "app=web,!legacy"].map(|text| text.parse().unwrap());
+        let team: Selector = "team!=b".parse().unwrap();
+        let mut manifests = Manifests::new(team, Selector::default()).with_any_labels(any.into());
+        let list = r#"{"apiVersion": "v1", "kind": "List", "items": [
+            {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "labels": {"app": "db"}}},
+            {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "b", "labels": {"app": "web"}}},
+            {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "c", "labels": {"app": "web", "legacy": ""}}},
+            {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "d", "labels": {"app": "db", "team": "b"}}},
+            {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "e"}},
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "f"}}]}"#;
+        assert_eq!(read(&mut manifests, &[("a.json", list)]), [""; 0]);
+        assert_eq!(names(&manifests), ["Namespace /f", "Service default/a", "Service default/b"]);
     }
 
     #[test]

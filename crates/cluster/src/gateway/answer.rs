@@ -18,6 +18,8 @@ const APEX_TTL: u32 = 60;
 pub enum Found {
     /// Records of the type.
     Answer,
+    /// The SOA or the NS records of a zone at whose apex no object is reached.
+    Apex,
     /// The name is reached somewhere, but there is no record of the type.
     NoData,
     /// The name exists, but no object says where it is reached: only names below it are asked
@@ -98,34 +100,26 @@ struct Names<'n> {
 /// What the objects of one kind say about a host.
 #[derive(Default)]
 struct Offer {
-    /// How many addresses, of either family.
-    addresses: usize,
-    /// The name of a load balancer; counts only without any address.
+    /// How many records, of any type.
+    records: usize,
+    /// The name of a load balancer; counts only without any record.
     alias: Option<NameBuf>,
 }
 
 impl Asking<'_> {
     fn answer(&mut self) -> Found {
         let is_apex = self.owner == self.zone.apex.as_name();
-        match self.rtype {
-            RecordType::SOA if is_apex => {
-                push_soa(self.cluster, self.zone, (Section::Answer, self.body));
-                return Found::Answer;
-            }
-            RecordType::NS if is_apex => {
-                self.push_ns();
-                return Found::Answer;
-            }
-            _ => {}
+        if is_apex && matches!(self.rtype, RecordType::SOA | RecordType::NS) {
+            return self.answer_apex();
         }
         let before = self.body.answer.len();
         let (rtype, owner) = (self.rtype, self.owner);
-        let offer = self.offer(owner, |body, ttl, address_type, rdata| {
-            if address_type == rtype {
+        let offer = self.offer(owner, |body, ttl, offered, rdata| {
+            if offered == rtype {
                 body.push(Section::Answer, owner, ttl, rtype, rdata);
             }
         });
-        if offer.addresses > 0 {
+        if offer.records > 0 {
             self.drop_repeats(Section::Answer, before);
             let found = self.body.answer.len() > before;
             return if found { Found::Answer } else { Found::NoData };
@@ -133,14 +127,25 @@ impl Asking<'_> {
         match offer.alias {
             // RFC 1034 §3.6.2: "If a CNAME RR is present at a node, no other data should be
             // present", and the apex has SOA and NS.
-            _ if is_apex => Found::NoData,
+            Some(_) if is_apex => Found::NoData,
             Some(target) => self.push_alias(target.as_name()),
             None if self.zone.servers.iter().any(|server| owner == server.as_name()) => {
                 Found::NoData
             }
-            None if self.exists() => Found::Empty,
+            None if is_apex || self.exists() => Found::Empty,
             None => Found::NoSuchName,
         }
+    }
+
+    fn answer_apex(&mut self) -> Found {
+        if self.rtype == RecordType::SOA {
+            push_soa(self.cluster, self.zone, (Section::Answer, self.body));
+        } else {
+            self.push_ns();
+        }
+        let offer = self.offer(self.owner, |_, _, _, _| {});
+        let is_reached = offer.records > 0 || offer.alias.is_some();
+        if is_reached { Found::Answer } else { Found::Apex }
     }
 
     fn push_alias(&mut self, target: Name<'_>) -> Found {
@@ -160,15 +165,17 @@ impl Asking<'_> {
         for server in &zone.servers {
             let name = server.as_name();
             self.offer(name, |body, _, rtype, rdata| {
-                body.push(Section::Additional, name, APEX_TTL, rtype, rdata);
+                if rtype != RecordType::TXT {
+                    body.push(Section::Additional, name, APEX_TTL, rtype, rdata);
+                }
             });
         }
         self.drop_repeats(Section::Answer, answers);
         self.drop_repeats(Section::Additional, additional);
     }
 
-    /// What the first kind that says anything says about a name, each of its addresses shown to
-    /// `push`.
+    /// What the first kind that says anything says about a name, each of its addresses and texts shown
+    /// to `push`.
     fn offer(
         &mut self,
         name: Name<'_>,
@@ -179,7 +186,7 @@ impl Asking<'_> {
         loop {
             for &kind in &self.view.resources {
                 let offer = self.offer_of(kind, names, &mut push);
-                if offer.addresses > 0 || offer.alias.is_some() {
+                if offer.records > 0 || offer.alias.is_some() {
                     return offer;
                 }
             }
@@ -210,8 +217,12 @@ impl Asking<'_> {
         self.cluster.each_host(names, |host| {
             for group in host.groups().filter(|group| view.admits(kind, group)) {
                 for address in group.addresses() {
-                    offer.addresses += 1;
+                    offer.records += 1;
                     push(body, view.ttl, address.rtype(), address.rdata());
+                }
+                for text in group.texts() {
+                    offer.records += 1;
+                    push(body, view.ttl, RecordType::TXT, text);
                 }
                 if offer.alias.is_none() {
                     offer.alias = group.alias().map(Name::to_buf);

@@ -1,25 +1,24 @@
 //! The writer: which object asks for which name, and what comes of it.
 
 use super::host::{Exits, Host, HostKey, Offers};
+use super::kept::{Kept, Reached};
 use crate::cluster::Cluster;
 use crate::model::table::Edit;
-use crate::objects::{
-    Event, Gateway, Ingress, IngressObject, Key, Kind, Object, Parent, Route, Service,
-};
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::net::IpAddr;
+use crate::objects::{Event, Key, Kind, Object};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use wire::NameBuf;
 
-/// All objects that ask for names, and the gateways that some of them need for an answer.
+/// All objects that ask for names, and the gateways and slices that some of them need for an answer.
 ///
 /// Whatever the order of events, the same objects lead to the same hosts: a host is made anew out of
 /// all who claim it.
 pub(crate) struct Claims {
     objects: HashMap<Arc<Key>, Held>,
     hosts: HashMap<HostKey, Claimed>,
-    /// Which routes belong to a gateway, be it there or not.
-    routes: HashMap<Key, HashSet<Arc<Key>>>,
+    /// The objects that lead to a place, be there anything or not: the routes of a gateway.
+    followers: HashMap<Key, HashSet<Arc<Key>>>,
+    /// The objects that are at a place: the slices of a service.
+    members: HashMap<Key, HashSet<Arc<Key>>>,
     /// Counts the relists of each kind. What a relist has told bears its number.
     generations: [u32; Kind::ALL.len()],
     /// The hosts that may have changed since they were published.
@@ -29,43 +28,6 @@ pub(crate) struct Claims {
 struct Held {
     object: Kept,
     generation: u32,
-}
-
-/// What is kept of an object.
-#[derive(PartialEq)]
-enum Kept {
-    /// An ingress or a service: names, and where they are reached.
-    Direct {
-        hosts: BTreeSet<HostKey>,
-        class: String,
-        exits: Exits,
-    },
-    /// A route: names, and the gateways where they are reached.
-    Route {
-        hosts: BTreeSet<HostKey>,
-        gateways: Box<[Key]>,
-    },
-    Gateway {
-        class: String,
-        exits: Exits,
-    },
-}
-
-impl Kept {
-    fn hosts(&self) -> impl Iterator<Item = &HostKey> {
-        let hosts = match self {
-            Self::Direct { hosts, .. } | Self::Route { hosts, .. } => Some(hosts),
-            Self::Gateway { .. } => None,
-        };
-        hosts.into_iter().flatten()
-    }
-
-    fn gateways(&self) -> &[Key] {
-        match self {
-            Self::Route { gateways, .. } => gateways,
-            Self::Direct { .. } | Self::Gateway { .. } => &[],
-        }
-    }
 }
 
 /// Who asks for a name.
@@ -81,7 +43,8 @@ impl Claims {
         Self {
             objects: HashMap::new(),
             hosts: HashMap::new(),
-            routes: HashMap::new(),
+            followers: HashMap::new(),
+            members: HashMap::new(),
             generations: [0; Kind::ALL.len()],
             touched: HashSet::new(),
         }
@@ -125,7 +88,7 @@ impl Claims {
 
     fn put(&mut self, object: &Object) {
         let key = object.key();
-        let Some(new) = keep(object) else { return self.remove(&key) };
+        let Some(new) = Kept::of(object) else { return self.remove(&key) };
         let generation = self.generations[key.kind as usize];
         if let Some(held) = self.objects.get_mut(&key) {
             held.generation = generation;
@@ -138,11 +101,14 @@ impl Claims {
         for host in new.hosts() {
             self.claim(&key, host);
         }
-        for gateway in new.gateways() {
-            self.routes.entry(gateway.clone()).or_default().insert(key.clone());
+        for place in new.places() {
+            self.followers.entry(place.clone()).or_default().insert(key.clone());
         }
-        self.objects.insert(key.clone(), Held { object: new, generation });
-        self.touch_routes(&key);
+        if let Some(place) = new.place() {
+            self.members.entry(place.clone()).or_default().insert(key.clone());
+            self.touch_followers(place);
+        }
+        self.objects.insert(key, Held { object: new, generation });
     }
 
     fn remove(&mut self, key: &Key) {
@@ -150,14 +116,13 @@ impl Claims {
         for host in held.object.hosts() {
             self.unclaim(key, host);
         }
-        for gateway in held.object.gateways() {
-            let Some(routes) = self.routes.get_mut(gateway) else { continue };
-            routes.remove(key);
-            if routes.is_empty() {
-                self.routes.remove(gateway);
-            }
+        for place in held.object.places() {
+            forget(&mut self.followers, place, key);
         }
-        self.touch_routes(key);
+        if let Some(place) = held.object.place() {
+            forget(&mut self.members, place, key);
+            self.touch_followers(place);
+        }
     }
 
     /// Drops what the relist has not told.
@@ -207,128 +172,79 @@ impl Claims {
         }
     }
 
-    /// If this is a gateway: what its routes ask for may have changed.
-    fn touch_routes(&mut self, gateway: &Key) {
-        for route in self.routes.get(gateway).into_iter().flatten() {
-            let hosts = self.objects.get(route).map(|held| held.object.hosts());
+    /// What leads to this place may have changed.
+    fn touch_followers(&mut self, place: &Key) {
+        for follower in self.followers.get(place).into_iter().flatten() {
+            let hosts = self.objects.get(follower).map(|held| held.object.hosts());
             self.touched.extend(hosts.into_iter().flatten().cloned());
         }
     }
 
     fn host(&self, key: &HostKey, claimed: &Claimed) -> Host {
         let mut offers = Offers::new();
-        let mut offer = |kind: Kind, class: &String, exits: &Exits| {
+        let mut offer = |kind: Kind, class: &str, exits: &Exits| {
             let kind = if kind == Kind::OldTlsRoute { Kind::TlsRoute } else { kind };
-            let group = offers.entry((kind, class.clone())).or_default();
-            group.addresses.extend(&exits.addresses);
-            group.aliases.extend(exits.aliases.iter().cloned());
+            offers.entry((kind, class.to_owned())).or_default().add(exits);
         };
         for by in &claimed.by {
-            match self.objects.get(by).map(|held| &held.object) {
-                Some(Kept::Direct { class, exits, .. }) => offer(by.kind, class, exits),
-                Some(Kept::Route { gateways, .. }) => {
-                    for gateway in gateways {
-                        let held = self.objects.get(gateway).map(|held| &held.object);
-                        if let Some(Kept::Gateway { class, exits }) = held {
-                            offer(by.kind, class, exits);
-                        }
+            let Some(held) = self.objects.get(by) else { continue };
+            match held.object.reached() {
+                Reached::At(ways) => {
+                    for (class, exits) in ways {
+                        offer(by.kind, class, exits);
                     }
                 }
-                Some(Kept::Gateway { .. }) | None => {}
+                Reached::AtEach(hosts) => {
+                    if let Some(exits) = hosts.get(key) {
+                        offer(by.kind, "", exits);
+                    }
+                }
+                Reached::Where(places) => {
+                    // A service exists without endpoints too; a route is nothing without a gateway.
+                    if by.kind == Kind::Service {
+                        offer(by.kind, "", &Exits::default());
+                    }
+                    for (class, exits) in places.iter().flat_map(|place| self.ways_at(place)) {
+                        offer(by.kind, class, exits);
+                    }
+                }
             }
         }
         Host::new(key, claimed.below > 0, &offers)
     }
-}
 
-/// What matters of an object, if anything does.
-fn keep(object: &Object) -> Option<Kept> {
-    match object {
-        Object::Service(service) => keep_service(service),
-        Object::Ingress(IngressObject { class, hosts, ways, .. }) => {
-            let (class, exits) = (class.clone(), exits(ways));
-            Some(Kept::Direct { hosts: read(hosts), class, exits })
-        }
-        Object::Gateway(Gateway { class, ways, .. }) => {
-            Some(Kept::Gateway { class: class.clone(), exits: exits(ways) })
-        }
-        Object::HttpRoute(route)
-        | Object::GrpcRoute(route)
-        | Object::TlsRoute(route)
-        | Object::OldTlsRoute(route) => Some(keep_route(route)),
-        Object::Namespace(_)
-        | Object::EndpointSlice(_)
-        | Object::Pod(_)
-        | Object::ServiceImport(_)
-        | Object::ImportedSlice(_) => None,
+    /// Where a place is reached, by class.
+    fn ways_at(&self, place: &Key) -> impl Iterator<Item = &(String, Exits)> {
+        let members = self.members.get(place).into_iter().flatten();
+        let held = members.filter_map(|member| self.objects.get(member));
+        held.flat_map(|held| match held.object.reached() {
+            Reached::At(ways) => &**ways,
+            // No place is where another is.
+            Reached::AtEach(_) | Reached::Where(_) => &[],
+        })
     }
 }
 
-/// Services of type LoadBalancer: by the names of an annotation, or else by their own.
-fn keep_service(service: &Service) -> Option<Kept> {
-    let Service { exposure, namespace, name, .. } = service;
-    if !exposure.is_load_balancer {
-        return None;
+fn forget(places: &mut HashMap<Key, HashSet<Arc<Key>>>, place: &Key, key: &Key) {
+    let Some(there) = places.get_mut(place) else { return };
+    there.remove(key);
+    if there.is_empty() {
+        places.remove(place);
     }
-    let hosts = match exposure.hostnames.as_slice() {
-        [] => HostKey::read(&format!("{name}.{namespace}")).into_iter().collect(),
-        hostnames => read(hostnames),
-    };
-    // As in the original: what people wrote counts before what the load balancer says.
-    let exits = match exposure.external_ips.as_slice() {
-        [] => exits(&exposure.ingress),
-        addresses => Exits {
-            addresses: addresses.iter().map(|&address| address.into()).collect(),
-            ..Exits::default()
-        },
-    };
-    Some(Kept::Direct { hosts, class: String::new(), exits })
-}
-
-fn keep_route(route: &Route) -> Kept {
-    let gateway = |Parent { namespace, name }: &Parent| Key {
-        kind: Kind::Gateway,
-        namespace: namespace.clone(),
-        name: name.clone(),
-    };
-    let gateways = route.parents.iter().map(gateway).collect();
-    Kept::Route { hosts: read(&route.hostnames), gateways }
-}
-
-fn read(hosts: &[String]) -> BTreeSet<HostKey> {
-    hosts.iter().filter_map(|text| HostKey::read(text)).collect()
-}
-
-fn exits(ways: &[Ingress]) -> Exits {
-    let mut exits = Exits::default();
-    for way in ways {
-        match way {
-            Ingress::Address(address) => {
-                exits.addresses.insert((*address).into());
-            }
-            // Some write an address where a name belongs.
-            Ingress::Hostname(text) => match (text.parse::<IpAddr>(), text.parse::<NameBuf>()) {
-                (Ok(address), _) => {
-                    exits.addresses.insert(address.into());
-                }
-                (_, Ok(name)) if !name.as_name().is_root() => {
-                    exits.aliases.insert(name.as_name().to_lower().octets().into());
-                }
-                _ => {}
-            },
-        }
-    }
-    exits
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Model;
-    use crate::gateway::{Found, Options, View};
-    use crate::objects::{Exposure, Kinds, Target};
+    use crate::gateway::{Found, NodeAddresses, Options, View};
+    use crate::objects::{
+        DnsEndpoint, DnsEntry, DnsTargets, Endpoint, EndpointSlice, Exposure, Gateway, Ingress,
+        IngressObject, Kinds, Node, Parent, Route, Service, Target,
+    };
     use proptest::prelude::*;
-    use wire::{Question, RecordType, Reply};
+    use std::net::IpAddr;
+    use wire::{NameBuf, Question, RecordType, Reply};
 
     fn way(number: u8) -> Ingress {
         match number {
@@ -365,12 +281,38 @@ mod tests {
                 target: Target::Endpoints,
                 ports: Vec::new(),
                 exposure: Exposure {
-                    is_load_balancer: other != 0,
+                    is_load_balancer: !other.is_multiple_of(2),
                     external_ips: Vec::new(),
                     ingress: ways,
                     hostnames: hosts,
+                    resolves_endpoints: other >= 2,
                 },
             }),
+            Kind::EndpointSlice => Object::EndpointSlice(EndpointSlice {
+                namespace,
+                name,
+                service: ["a", "b"][usize::from(other % 2)].to_owned(),
+                endpoints: addresses(&ways).map(endpoint).collect(),
+                ports: Vec::new(),
+                triggered: None,
+            }),
+            Kind::DnsEndpoint => {
+                let addresses: Vec<_> = addresses(&ways).collect();
+                let targets = [
+                    DnsTargets::Addresses(addresses),
+                    DnsTargets::Names(vec!["lb9.test".to_owned()]),
+                    DnsTargets::Texts(vec![format!("text of {name}")]),
+                ];
+                let targets = &targets[usize::from(other % 3)];
+                let entry = |host| DnsEntry { host, targets: targets.clone() };
+                let entries = hosts.into_iter().map(entry).collect();
+                Object::DnsEndpoint(DnsEndpoint { namespace, name, entries })
+            }
+            Kind::Node => {
+                let internal = addresses(&ways).collect();
+                let external = vec![IpAddr::from([203, 0, 113, other])];
+                Object::Node(Node { name, hosts, internal, external })
+            }
             _ => {
                 let parents = ["a", "b", "c"][..usize::from(other % 4)].iter();
                 let parent =
@@ -381,12 +323,31 @@ mod tests {
         }
     }
 
-    const KINDS: [Kind; 4] = [Kind::Ingress, Kind::Gateway, Kind::Service, Kind::HttpRoute];
+    fn addresses(ways: &[Ingress]) -> impl Iterator<Item = IpAddr> {
+        ways.iter().filter_map(|way| match way {
+            Ingress::Address(address) => Some(*address),
+            Ingress::Hostname(_) => None,
+        })
+    }
+
+    fn endpoint(address: IpAddr) -> Endpoint {
+        Endpoint { addresses: vec![address], hostname: None, pod: None, zone: None }
+    }
+
+    const KINDS: [Kind; 7] = [
+        Kind::Ingress,
+        Kind::Gateway,
+        Kind::Service,
+        Kind::HttpRoute,
+        Kind::EndpointSlice,
+        Kind::DnsEndpoint,
+        Kind::Node,
+    ];
 
     fn any_object() -> impl Strategy<Value = Object> {
         let hosts_of = prop::collection::vec(0..HOSTS.len(), 0..3);
         let ways = prop::collection::vec(0..8u8, 0..3);
-        (0..4usize, 0..3usize, hosts_of, ways, 0..4u8).prop_map(
+        (0..KINDS.len(), 0..3usize, hosts_of, ways, 0..4u8).prop_map(
             |(kind, name, names, ways, other)| {
                 let ways = ways.into_iter().map(way).collect();
                 object(KINDS[kind], ["a", "b", "c"][name], hosts(&names), ways, other)
@@ -405,10 +366,13 @@ mod tests {
 
     fn views() -> [View; 2] {
         let mut options = Options::new(vec!["example.com".parse().unwrap()]);
-        options.resources = vec![Kind::HttpRoute, Kind::Ingress, Kind::Service];
+        options.resources =
+            vec![Kind::HttpRoute, Kind::Ingress, Kind::Service, Kind::DnsEndpoint, Kind::Node];
         let mut choosy = options.clone();
         choosy.ingress_classes = Some(vec!["one".to_owned()]);
         choosy.gateway_classes = Some(vec!["two".to_owned()]);
+        choosy.node_addresses = NodeAddresses::External;
+        choosy.resources.rotate_left(3);
         [options, choosy].map(|options| View::new(options).unwrap())
     }
 
@@ -435,11 +399,12 @@ mod tests {
             "short.example.com",
             "a.shop.example.com",
             "shop.example.com",
+            "b.shop.example.com",
         ];
         let mut answers = Vec::new();
         for view in views() {
             for name in names {
-                for rtype in [RecordType::A, RecordType::AAAA, RecordType::NS] {
+                for rtype in [RecordType::A, RecordType::AAAA, RecordType::NS, RecordType::TXT] {
                     answers.push(ask(&view, model, name, rtype));
                 }
             }
@@ -536,7 +501,12 @@ mod tests {
             |name, other| object(Kind::Ingress, name, hosts(&[0]), vec![way(0), way(4)], other);
         model.apply([ingress("i", 0), ingress("j", 1)].map(Event::Apply), 1);
         let (found, records) = ask(&view, &model, "example.com", RecordType::NS);
-        assert_eq!((found, records.len()), (Found::Answer, 3));
+        assert_eq!((found, records.len()), (Found::Apex, 3));
+        let at_apex = object(Kind::Ingress, "k", hosts(&[7]), vec![way(0)], 0);
+        model.apply([Event::Apply(at_apex)], 2);
+        for rtype in [RecordType::NS, RecordType::SOA] {
+            assert_eq!(ask(&view, &model, "example.com", rtype).0, Found::Answer);
+        }
     }
 
     #[test]
@@ -564,7 +534,7 @@ mod tests {
             let name = format!("{name}.example.com");
             assert_eq!(found(&all, &name), (Found::Answer, count), "{name}");
         }
-        assert_eq!(found(&all, "example.com"), (Found::NoData, 0));
+        assert_eq!(found(&all, "example.com"), (Found::Empty, 0));
     }
 
     #[test]
@@ -575,6 +545,71 @@ mod tests {
         assert_eq!(found(&all, "a.example.com"), (Found::Answer, 2));
         assert_eq!(found(&all[..2], "a.example.com"), (Found::Answer, 1));
         assert_eq!(found(&all[..1], "a.example.com"), (Found::NoSuchName, 0));
+    }
+
+    #[test]
+    fn a_service_may_be_where_its_endpoints_are() {
+        let slice = |name, service, ways| object(Kind::EndpointSlice, name, vec![], ways, service);
+        let one = slice("a-x1", 0, vec![way(0), way(4)]);
+        let other = slice("a-x2", 0, vec![way(0), way(1)]);
+        let foreign = slice("b-x1", 1, vec![way(2)]);
+        // Of type ClusterIP, and of type LoadBalancer, whose addresses do not count then.
+        for of_type in [2, 3] {
+            let service = object(Kind::Service, "a", hosts(&[0]), vec![way(3)], of_type);
+            let all = [service, one.clone(), other.clone(), foreign.clone()];
+            assert_eq!(found(&all, "a.example.com"), (Found::Answer, 2));
+            assert_eq!(found(&all[..1], "a.example.com"), (Found::Empty, 0));
+        }
+        let plain = [object(Kind::Service, "a", hosts(&[0]), vec![way(3)], 1), one];
+        assert_eq!(found(&plain, "a.example.com"), (Found::Answer, 1));
+    }
+
+    #[test]
+    fn records_of_a_dns_endpoint_are_those_of_its_name_alone() {
+        let entry = |host: &str, targets| DnsEntry { host: host.to_owned(), targets };
+        let address = |number| DnsTargets::Addresses(vec![IpAddr::from([192, 0, 2, number])]);
+        let texts = DnsTargets::Texts(vec!["v=1".to_owned(), "x".repeat(300)]);
+        let object = Object::DnsEndpoint(DnsEndpoint {
+            namespace: "shop".to_owned(),
+            name: "more".to_owned(),
+            entries: vec![
+                entry("A.example.com", address(1)),
+                entry("a.example.com", address(2)),
+                entry("a.example.com", texts.clone()),
+                entry("b.example.com", address(3)),
+                entry("c.example.com", DnsTargets::Names(vec!["lb.test".to_owned()])),
+                entry("t.example.com", texts),
+                entry("a..b", address(4)),
+            ],
+        });
+        let mut model = model();
+        model.apply([Event::Apply(object)], 1);
+        let found = |name, rtype| {
+            let (found, records) = ask(&views()[0], &model, name, rtype);
+            (found, records.len())
+        };
+        assert_eq!(found("a.example.com", RecordType::A), (Found::Answer, 2));
+        assert_eq!(found("a.example.com", RecordType::TXT), (Found::Answer, 2));
+        assert_eq!(found("a.example.com", RecordType::AAAA), (Found::NoData, 0));
+        assert_eq!(found("b.example.com", RecordType::A), (Found::Answer, 1));
+        assert_eq!(found("b.example.com", RecordType::TXT), (Found::NoData, 0));
+        assert_eq!(found("c.example.com", RecordType::A), (Found::Elsewhere, 1));
+        assert_eq!(found("t.example.com", RecordType::A), (Found::NoData, 0));
+        assert_eq!(found("d.example.com", RecordType::A), (Found::NoSuchName, 0));
+    }
+
+    #[test]
+    fn a_node_shows_addresses_of_one_type() {
+        let mut model = model();
+        let node = object(Kind::Node, "a", hosts(&[0]), vec![way(0), way(1), way(4)], 9);
+        model.apply([Event::Apply(node)], 1);
+        let [internal, external] = views();
+        let (found, records) = ask(&internal, &model, "a.example.com", RecordType::A);
+        assert_eq!((found, records.len()), (Found::Answer, 2));
+        let (found, records) = ask(&external, &model, "a.example.com", RecordType::A);
+        assert_eq!((found, records), (Found::Answer, vec!["[203, 0, 113, 9]".to_owned()]));
+        let (found, _) = ask(&external, &model, "a.example.com", RecordType::AAAA);
+        assert_eq!(found, Found::NoData);
     }
 
     #[test]

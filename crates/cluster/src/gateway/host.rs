@@ -56,6 +56,17 @@ pub(crate) struct Exits {
     pub(crate) addresses: BTreeSet<Address>,
     /// In wire form and lower case.
     pub(crate) aliases: BTreeSet<Box<[u8]>>,
+    /// The data of TXT records.
+    pub(crate) texts: BTreeSet<Box<[u8]>>,
+}
+
+impl Exits {
+    /// These and others.
+    pub(super) fn add(&mut self, others: &Self) {
+        self.addresses.extend(&others.addresses);
+        self.aliases.extend(others.aliases.iter().cloned());
+        self.texts.extend(others.texts.iter().cloned());
+    }
 }
 
 /// What the objects of a kind and a class offer at a name: their exits together.
@@ -67,6 +78,7 @@ pub(crate) type Offers = BTreeMap<(Kind, String), Exits>;
 /// flags (1 octet)  labels with their length
 /// for each group:  kind (1)  class with its length
 ///                  number of addresses (2)  addresses  alias in wire form with its length
+///                  number of texts (2)  data of TXT records, each with its length (2)
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Host(Arc<[u8]>);
@@ -92,6 +104,13 @@ impl Host {
             let alias = exits.aliases.first().map_or(&[] as &[u8], |alias| alias);
             out.push(alias.len() as u8);
             out.extend_from_slice(alias);
+            let count = exits.texts.len().min(TEXTS_MAX);
+            out.extend_from_slice(&(count as u16).to_be_bytes());
+            for text in exits.texts.iter().take(count) {
+                // The data of a record: 65,535 octets at most.
+                out.extend_from_slice(&(text.len() as u16).to_be_bytes());
+                out.extend_from_slice(text);
+            }
         }
         Self(out.into())
     }
@@ -115,6 +134,8 @@ impl Host {
 
 /// The most addresses that a group keeps: a reply has no room for more.
 const ADDRESSES_MAX: usize = 4096;
+/// The most texts.
+const TEXTS_MAX: usize = 256;
 
 impl Value for Host {
     fn is_same(&self, other: &Self) -> bool {
@@ -126,11 +147,14 @@ impl Value for Host {
 #[derive(Clone, Copy)]
 pub(super) struct Group<'a> {
     kind: u8,
-    /// The class of the ingress, or of the route's gateway, in lower case; empty for services.
+    /// The class of the ingress, or of the route's gateway, or the type of a node's addresses, in
+    /// lower case; empty for all else.
     pub(super) class: &'a [u8],
     count: u16,
     addresses: Octets<'a>,
     alias: &'a [u8],
+    text_count: u16,
+    texts: Octets<'a>,
 }
 
 impl<'a> Group<'a> {
@@ -141,6 +165,12 @@ impl<'a> Group<'a> {
     pub(super) fn addresses(&self) -> impl Iterator<Item = Address> + use<'a> {
         let mut octets = self.addresses;
         (0..self.count).map(move |_| octets.address())
+    }
+
+    /// The data of TXT records.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let mut octets = self.texts;
+        (0..self.text_count).map(move |_| long_text(&mut octets))
     }
 
     /// The name of a load balancer.
@@ -164,8 +194,19 @@ impl<'a> Iterator for Groups<'a> {
         for _ in 0..count {
             self.0.text();
         }
-        Some(Group { kind, class, count, addresses, alias: self.0.text() })
+        let (alias, text_count) = (self.0.text(), self.0.word());
+        let texts = self.0;
+        for _ in 0..text_count {
+            long_text(&mut self.0);
+        }
+        Some(Group { kind, class, count, addresses, alias, text_count, texts })
     }
+}
+
+/// Octets after their length in two octets.
+fn long_text<'a>(octets: &mut Octets<'a>) -> &'a [u8] {
+    let length = octets.word();
+    octets.take(length.into())
 }
 
 impl Cluster {
@@ -215,7 +256,9 @@ mod tests {
         let key = HostKey::read("*.example.com").unwrap();
         let address = |text: &str| Address::from(text.parse::<std::net::IpAddr>().unwrap());
         let addresses = [address("192.0.2.1"), address("2001:db8::1")];
-        let exits = Exits { addresses: addresses.into(), aliases: [(*b"\x02lb\0").into()].into() };
+        let texts = BTreeSet::<Box<[u8]>>::from([(*b"\x01a").into(), vec![7; 1000].into()]);
+        let aliases = [(*b"\x02lb\0").into()].into();
+        let exits = Exits { addresses: addresses.into(), aliases, texts: texts.clone() };
         let offers = Offers::from([
             ((Kind::Ingress, "Nginx".to_owned()), exits),
             ((Kind::TlsRoute, String::new()), Exits::default()),
@@ -228,8 +271,9 @@ mod tests {
         assert!(groups[0].is_of(Kind::Ingress) && groups[0].class == b"nginx");
         assert_eq!(groups[0].addresses().collect::<BTreeSet<_>>(), addresses.into());
         assert_eq!(groups[0].alias().map(|name| name.to_string()).as_deref(), Some("lb."));
+        assert_eq!(groups[0].texts().map(Box::from).collect::<BTreeSet<_>>(), texts);
         assert!(groups[1].is_of(Kind::TlsRoute) && groups[1].class.is_empty());
-        assert_eq!(groups[1].addresses().count(), 0);
+        assert_eq!(groups[1].addresses().count() + groups[1].texts().count(), 0);
         assert!(groups[1].alias().is_none());
     }
 }

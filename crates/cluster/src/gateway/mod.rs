@@ -1,12 +1,15 @@
 //! Names that ingresses, routes and services ask for, and where they are reached from outside.
 //!
-//! **What this is.** What `k8s_gateway` answers from: `claims` keeps which object asks for which
-//! name and publishes a `host` for each, [`View::answer`] finds the records for a question.
+//! **What this is.** What `k8s_gateway` answers from: `kept` is what matters of an object, `claims`
+//! knows which object asks for which name and publishes a `host` for each, [`View::answer`] finds the
+//! records for a question.
 //!
 //! ```text
 //! Ingress ─────────────────────┐
-//! Service (LoadBalancer) ──────┼─ claims ─ host ─ View::answer ─ records
-//! HTTPRoute … ─ its Gateways ──┘
+//! Service (LoadBalancer) ──────┤
+//! Service ─ its EndpointSlices ┼─ claims ─ host ─ View::answer ─ records
+//! HTTPRoute … ─ its Gateways ──┤
+//! DNSEndpoint, Node ───────────┘
 //! ```
 //!
 //! **What this is not.** It looks up no name of a load balancer: the answer is an alias to it.
@@ -16,7 +19,8 @@
 mod answer;
 pub(crate) mod claims;
 pub(crate) mod host;
+mod kept;
 mod view;
 
 pub use answer::Found;
-pub use view::{BadOptions, Options, View};
+pub use view::{BadOptions, NodeAddresses, Options, View};

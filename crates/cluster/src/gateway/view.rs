@@ -1,6 +1,7 @@
 //! How one `k8s_gateway` directive wants names and records to look.
 
 use super::host::Group;
+use super::kept::NODE_ADDRESS_TYPES;
 use crate::objects::Kind;
 use std::fmt;
 use wire::{Name, NameBuf};
@@ -19,9 +20,20 @@ pub struct Options {
     pub ingress_classes: Option<Vec<String>>,
     /// `gatewayClasses`: only routes of gateways of these. None: all.
     pub gateway_classes: Option<Vec<String>>,
+    /// `nodeAddressType`: which addresses of nodes are shown.
+    pub node_addresses: NodeAddresses,
     /// `apex`, `secondary`: the names of the name servers, relative to the zone. There must be
     /// one; the first is the primary one.
     pub servers: Vec<String>,
+}
+
+/// Which addresses of nodes are shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NodeAddresses {
+    /// Those of type InternalIP.
+    Internal,
+    /// Those of type ExternalIP.
+    External,
 }
 
 impl Options {
@@ -33,6 +45,7 @@ impl Options {
             resources: vec![Kind::Ingress, Kind::Service],
             ingress_classes: None,
             gateway_classes: None,
+            node_addresses: NodeAddresses::Internal,
             servers: vec!["dns1.kube-system".to_owned()],
         }
     }
@@ -48,6 +61,8 @@ pub struct View {
     pub(super) resources: Box<[Kind]>,
     ingress_classes: Option<Box<[Box<[u8]>]>>,
     gateway_classes: Option<Box<[Box<[u8]>]>>,
+    /// The class of the addresses of nodes.
+    node_classes: Option<Box<[Box<[u8]>]>>,
 }
 
 /// A zone and the names in it that its SOA and NS records are made of.
@@ -95,6 +110,7 @@ impl View {
             resources: options.resources.into(),
             ingress_classes: classes(options.ingress_classes),
             gateway_classes: classes(options.gateway_classes),
+            node_classes: classes(Some(vec![node_class(options.node_addresses).to_owned()])),
         })
     }
 
@@ -112,10 +128,19 @@ impl View {
         let classes = match kind {
             Kind::Ingress => &self.ingress_classes,
             Kind::HttpRoute | Kind::GrpcRoute | Kind::TlsRoute => &self.gateway_classes,
+            Kind::Node => &self.node_classes,
             _ => &None,
         };
         let admits = |classes: &[Box<[u8]>]| classes.iter().any(|class| **class == *group.class);
         group.is_of(kind) && classes.as_deref().is_none_or(admits)
+    }
+}
+
+fn node_class(addresses: NodeAddresses) -> &'static str {
+    let [internal, external] = NODE_ADDRESS_TYPES;
+    match addresses {
+        NodeAddresses::Internal => internal,
+        NodeAddresses::External => external,
     }
 }
 

@@ -76,7 +76,9 @@ impl Contents {
             | Kind::HttpRoute
             | Kind::GrpcRoute
             | Kind::TlsRoute
-            | Kind::OldTlsRoute => Box::new(std::iter::empty()),
+            | Kind::OldTlsRoute
+            | Kind::DnsEndpoint
+            | Kind::Node => Box::new(std::iter::empty()),
             Kind::Pod => Box::new(self.pods.iter().map(|pod| Object::Pod(pod.unpack()))),
         }
     }
@@ -156,7 +158,9 @@ impl Model {
             | Kind::HttpRoute
             | Kind::GrpcRoute
             | Kind::TlsRoute
-            | Kind::OldTlsRoute => false,
+            | Kind::OldTlsRoute
+            | Kind::DnsEndpoint
+            | Kind::Node => false,
         }
     }
 
@@ -176,7 +180,9 @@ impl Model {
             | Kind::HttpRoute
             | Kind::GrpcRoute
             | Kind::TlsRoute
-            | Kind::OldTlsRoute => {}
+            | Kind::OldTlsRoute
+            | Kind::DnsEndpoint
+            | Kind::Node => {}
         }
     }
 }

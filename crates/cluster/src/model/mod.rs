@@ -235,7 +235,9 @@ impl Model {
             | Object::HttpRoute(_)
             | Object::GrpcRoute(_)
             | Object::TlsRoute(_)
-            | Object::OldTlsRoute(_) => {}
+            | Object::OldTlsRoute(_)
+            | Object::DnsEndpoint(_)
+            | Object::Node(_) => {}
         }
     }
 
@@ -255,7 +257,9 @@ impl Model {
             | Kind::HttpRoute
             | Kind::GrpcRoute
             | Kind::TlsRoute
-            | Kind::OldTlsRoute => {}
+            | Kind::OldTlsRoute
+            | Kind::DnsEndpoint
+            | Kind::Node => {}
         }
     }
 
@@ -277,7 +281,9 @@ impl Model {
             | Kind::HttpRoute
             | Kind::GrpcRoute
             | Kind::TlsRoute
-            | Kind::OldTlsRoute => {}
+            | Kind::OldTlsRoute
+            | Kind::DnsEndpoint
+            | Kind::Node => {}
         }
     }
 
@@ -316,7 +322,9 @@ impl Model {
             | Kind::HttpRoute
             | Kind::GrpcRoute
             | Kind::TlsRoute
-            | Kind::OldTlsRoute => {}
+            | Kind::OldTlsRoute
+            | Kind::DnsEndpoint
+            | Kind::Node => {}
         }
     }
 

@@ -1,10 +1,12 @@
 //! Objects out of documents: what the shapes of all kinds share. Each kind has its own in its file.
 
+use super::dns_endpoint::DnsEndpointShape;
 use super::endpoint_slice::SliceShape;
 use super::gateway::GatewayShape;
 use super::imported_slice::ImportedShape;
 use super::ingress::IngressShape;
 use super::namespace::NamespaceShape;
+use super::node::NodeShape;
 use super::pod::PodShape;
 use super::route::{GrpcRouteShape, HttpRouteShape, OldTlsRouteShape, TlsRouteShape};
 use super::service::ServiceShape;
@@ -57,6 +59,8 @@ impl Document {
             Kind::GrpcRoute => read::<GrpcRouteShape>(json),
             Kind::TlsRoute => read::<TlsRouteShape>(json),
             Kind::OldTlsRoute => read::<OldTlsRouteShape>(json),
+            Kind::DnsEndpoint => read::<DnsEndpointShape>(json),
+            Kind::Node => read::<NodeShape>(json),
         }
     }
 
@@ -76,6 +80,8 @@ impl Document {
             Kind::GrpcRoute => read_message::<GrpcRouteShape>(message),
             Kind::TlsRoute => read_message::<TlsRouteShape>(message),
             Kind::OldTlsRoute => read_message::<OldTlsRouteShape>(message),
+            Kind::DnsEndpoint => read_message::<DnsEndpointShape>(message),
+            Kind::Node => read_message::<NodeShape>(message),
         }
     }
 
@@ -124,7 +130,7 @@ pub(super) fn check_names(key: &Key) -> Result<(), String> {
     if !(1..=NAME_LEN_MAX).contains(&key.name.len()) {
         return Err(format!("`metadata.name` has not 1 to {NAME_LEN_MAX} characters"));
     }
-    if key.kind != Kind::Namespace && !is_label(&key.namespace) {
+    if key.kind.is_namespaced() && !is_label(&key.namespace) {
         return Err(format!("`metadata.namespace` {:?} is no DNS label", key.namespace));
     }
     Ok(())
@@ -180,6 +186,8 @@ pub(super) struct Annotations {
     hostname: Option<String>,
     #[serde(rename = "external-dns.alpha.kubernetes.io/hostname")]
     external_hostname: Option<String>,
+    #[serde(rename = "k8s-gateway.dns/resolve-endpoints")]
+    resolve_endpoints: Option<String>,
 }
 
 impl Annotations {
@@ -188,6 +196,11 @@ impl Annotations {
         let text = self.hostname.as_deref().or(self.external_hostname.as_deref());
         let names = text.unwrap_or_default().split(',').map(str::trim);
         names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// Whether a service wants its names to lead to its endpoints.
+    pub(super) fn resolves_endpoints(&self) -> bool {
+        self.resolve_endpoints.as_deref() == Some("true")
     }
 }
 

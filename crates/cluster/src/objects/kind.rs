@@ -29,11 +29,15 @@ pub enum Kind {
     /// `gateway.networking.k8s.io/v1alpha2` `TLSRoute`: what servers have that do not have `v1` of
     /// it. Of those that have both it is the same once more.
     OldTlsRoute,
+    /// `externaldns.k8s.io/v1alpha1` `DNSEndpoint`.
+    DnsEndpoint,
+    /// `v1` `Node`.
+    Node,
 }
 
 impl Kind {
     /// All, in the order in which it is useful to read them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Namespace,
         Self::Service,
         Self::EndpointSlice,
@@ -46,6 +50,8 @@ impl Kind {
         Self::GrpcRoute,
         Self::TlsRoute,
         Self::OldTlsRoute,
+        Self::DnsEndpoint,
+        Self::Node,
     ];
 
     /// The word of log lines and metrics, and of a manifest's `kind:` but for imported slices and the
@@ -64,13 +70,15 @@ impl Kind {
             Self::GrpcRoute => "GRPCRoute",
             Self::TlsRoute => "TLSRoute",
             Self::OldTlsRoute => "TLSRoute.v1alpha2",
+            Self::DnsEndpoint => "DNSEndpoint",
+            Self::Node => "Node",
         }
     }
 
     /// The group and version of the API that it belongs to, as a manifest's `apiVersion:` has it.
     pub fn api_version(self) -> &'static str {
         match self {
-            Self::Namespace | Self::Service | Self::Pod => "v1",
+            Self::Namespace | Self::Service | Self::Pod | Self::Node => "v1",
             Self::EndpointSlice | Self::ImportedSlice => "discovery.k8s.io/v1",
             Self::ServiceImport => "multicluster.x-k8s.io/v1alpha1",
             Self::Ingress => "networking.k8s.io/v1",
@@ -78,7 +86,13 @@ impl Kind {
                 "gateway.networking.k8s.io/v1"
             }
             Self::OldTlsRoute => "gateway.networking.k8s.io/v1alpha2",
+            Self::DnsEndpoint => "externaldns.k8s.io/v1alpha1",
         }
+    }
+
+    /// Whether its objects lie in namespaces.
+    pub fn is_namespaced(self) -> bool {
+        !matches!(self, Self::Namespace | Self::Node)
     }
 
     /// Its resource, as the path of a request has it.
@@ -94,6 +108,8 @@ impl Kind {
             Self::HttpRoute => "httproutes",
             Self::GrpcRoute => "grpcroutes",
             Self::TlsRoute | Self::OldTlsRoute => "tlsroutes",
+            Self::DnsEndpoint => "dnsendpoints",
+            Self::Node => "nodes",
         }
     }
 }

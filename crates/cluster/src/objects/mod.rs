@@ -6,6 +6,7 @@
 //! **What this is not.** No copy of the Kubernetes API: a field that no answer depends on is
 //! skipped while reading and never stored.
 
+mod dns_endpoint;
 mod document;
 mod endpoint_slice;
 mod gateway;
@@ -13,12 +14,14 @@ mod imported_slice;
 mod ingress;
 mod kind;
 mod namespace;
+mod node;
 mod pod;
 pub(crate) mod protobuf;
 mod route;
 mod service;
 mod service_import;
 
+pub use dns_endpoint::{DnsEndpoint, DnsEntry, DnsTargets};
 pub use document::{Document, Odd};
 pub use endpoint_slice::{Endpoint, EndpointSlice};
 pub use gateway::Gateway;
@@ -27,6 +30,7 @@ pub use imported_slice::ImportedSlice;
 pub use ingress::IngressObject;
 pub use kind::{Kind, Kinds};
 pub use namespace::Namespace;
+pub use node::Node;
 pub use pod::Pod;
 pub use route::{Parent, Route};
 pub use service::{Exposure, Ingress, Port, Service, Target};
@@ -38,7 +42,7 @@ use serde::{Deserialize, Serialize};
 pub struct Key {
     /// Its kind.
     pub kind: Kind,
-    /// Its namespace; empty for a namespace.
+    /// Its namespace; empty for a namespace and a node.
     pub namespace: String,
     /// Its name.
     pub name: String,
@@ -77,6 +81,8 @@ pub enum Object {
     GrpcRoute(Route),
     TlsRoute(Route),
     OldTlsRoute(Route),
+    DnsEndpoint(DnsEndpoint),
+    Node(Node),
 }
 
 impl Object {
@@ -97,6 +103,8 @@ impl Object {
             Self::GrpcRoute(it) => (Kind::GrpcRoute, it.namespace.as_str(), &it.name),
             Self::TlsRoute(it) => (Kind::TlsRoute, it.namespace.as_str(), &it.name),
             Self::OldTlsRoute(it) => (Kind::OldTlsRoute, it.namespace.as_str(), &it.name),
+            Self::DnsEndpoint(it) => (Kind::DnsEndpoint, it.namespace.as_str(), &it.name),
+            Self::Node(it) => (Kind::Node, "", &it.name),
         };
         Key { kind, namespace: namespace.to_owned(), name: name.clone() }
     }
@@ -124,7 +132,9 @@ impl Object {
             | Self::HttpRoute(_)
             | Self::GrpcRoute(_)
             | Self::TlsRoute(_)
-            | Self::OldTlsRoute(_) => Ok(()),
+            | Self::OldTlsRoute(_)
+            | Self::DnsEndpoint(_)
+            | Self::Node(_) => Ok(()),
         }
     }
 }

@@ -32,6 +32,10 @@ pub struct Exposure {
     /// The names of the annotation `coredns.io/hostname`, or else of
     /// `external-dns.alpha.kubernetes.io/hostname`.
     pub hostnames: Vec<String>,
+    /// The annotation `k8s-gateway.dns/resolve-endpoints`: whether these names lead to the
+    /// endpoints, whatever the type of the service is. Snapshots have no use for it.
+    #[serde(skip)]
+    pub resolves_endpoints: bool,
 }
 
 /// A way in that a load balancer or an ingress controller offers.
@@ -159,6 +163,7 @@ impl Shape for ServiceShape {
             external_ips: addresses.collect(),
             ingress: self.status.ingress(),
             hostnames: self.metadata.annotations.hostnames(),
+            resolves_endpoints: self.metadata.annotations.resolves_endpoints(),
         };
         Some(Object::Service(Service {
             namespace: self.metadata.namespace,

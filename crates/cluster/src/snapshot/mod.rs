@@ -88,7 +88,8 @@ impl Head {
 pub fn identity(settings: &Settings) -> String {
     // Whoever adds a field decides here whether it decides what is seen.
     let Settings { server, labels, namespace_labels, kinds, details, .. } = settings;
-    let Settings { optional: _, transfer: _, timing: _, gateway, route_labels, .. } = settings;
+    let Settings { optional: _, transfer: _, timing: _, gateway, route_labels, any_labels, .. } =
+        settings;
     let server = match server {
         Server::InCluster => "in-cluster".to_owned(),
         Server::Kubeconfig { file, context } => {
@@ -104,6 +105,9 @@ pub fn identity(settings: &Settings) -> String {
     }
     if *gateway {
         let _ = write!(text, "; routes {route_labels}");
+        for selector in any_labels {
+            let _ = write!(text, "; or {selector}");
+        }
     }
     let Details { pod_names, zones } = details;
     for (detail, is_kept) in [("pod_names", pod_names), ("zones", zones)] {

@@ -55,6 +55,7 @@ fn any_exposure() -> impl Strategy<Value = Exposure> {
             external_ips,
             ingress,
             hostnames,
+            resolves_endpoints: false,
         },
     )
 }
@@ -116,7 +117,9 @@ fn any_of(kind: Kind) -> BoxedStrategy<Object> {
         | Kind::HttpRoute
         | Kind::GrpcRoute
         | Kind::TlsRoute
-        | Kind::OldTlsRoute => unreachable!("no snapshot has a {}", kind.name()),
+        | Kind::OldTlsRoute
+        | Kind::DnsEndpoint
+        | Kind::Node => unreachable!("no snapshot has a {}", kind.name()),
         Kind::Pod => (namespace, "[p-r]{1,2}", any_address(), 0..2_000_000_000_i64, any::<bool>())
             .prop_map(|(namespace, name, address, started, shares_node)| {
                 let started = Timestamp::from_second(started).ok();
@@ -217,7 +220,9 @@ fn answers(model: &Model, objects: &[Object]) -> Vec<String> {
             | Object::HttpRoute(_)
             | Object::GrpcRoute(_)
             | Object::TlsRoute(_)
-            | Object::OldTlsRoute(_) => false,
+            | Object::OldTlsRoute(_)
+            | Object::DnsEndpoint(_)
+            | Object::Node(_) => false,
             Object::Pod(it) => {
                 let label = it.address.to_string().replace(['.', ':'], "-");
                 names.insert(format!("{label}.{}.pod.cluster.local", key.namespace))

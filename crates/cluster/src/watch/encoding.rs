@@ -13,6 +13,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 /// How a response is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,6 +70,15 @@ impl<'a> Encoded<'a> {
         }
     }
 
+    /// `metadata.labels`; none if the object cannot be read.
+    pub(super) fn labels(self) -> BTreeMap<String, String> {
+        let labelled: Option<Labelled> = match self {
+            Self::Json(json) => serde_json::from_str(json.get()).ok(),
+            Self::Protobuf(message) => protobuf::read(protobuf::BOOKMARK, message).ok(),
+        };
+        labelled.and_then(|labelled| labelled.metadata.labels).unwrap_or_default()
+    }
+
     /// What tells the object from every other one that there ever was.
     pub(super) fn uid(self) -> Option<String> {
         let identified: Identified = match self {
@@ -93,6 +103,16 @@ impl<'a> Encoded<'a> {
     fn enveloped(envelope: &'a [u8]) -> Result<Self, Malformed> {
         protobuf::open(envelope).map(Self::Protobuf)
     }
+}
+
+#[derive(Deserialize)]
+struct Labelled {
+    metadata: LabelledMetadata,
+}
+
+#[derive(Deserialize)]
+struct LabelledMetadata {
+    labels: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]
@@ -341,16 +361,19 @@ mod tests {
             recorded!(Service, "services"),
             recorded!(EndpointSlice, "endpointslices"),
             recorded!(Pod, "pods"),
+            recorded!(Node, "nodes"),
         ] {
             let read = |encoding, body| {
                 let page = Page::read(encoding, body).unwrap();
                 assert!(!page.version.is_empty() && page.next.is_empty());
                 let documents = page.items.iter().map(|item| item.document(kind).unwrap());
-                documents.collect::<Vec<_>>()
+                let labels = page.items.iter().map(|item| item.labels());
+                (documents.collect::<Vec<_>>(), labels.collect::<Vec<_>>())
             };
-            let documents = read(Encoding::Json, json);
+            let (documents, labels) = read(Encoding::Json, json);
             assert!(documents.iter().any(|document| document.object.is_some()));
-            assert_eq!(documents, read(Encoding::Protobuf, protobuf));
+            assert!(kind != Kind::EndpointSlice || labels.iter().all(|labels| !labels.is_empty()));
+            assert_eq!((documents.clone(), labels), read(Encoding::Protobuf, protobuf));
             let (mut streamed, mut ended) = (Vec::new(), false);
             let mut frames = Frames::new(Encoding::Protobuf);
             frames.feed(stream, |frame| {
@@ -386,6 +409,7 @@ mod tests {
                 if let Some(notice) = Notice::read(encoding, &octets) {
                     notice.object.bookmark();
                     notice.object.refusal();
+                    notice.object.labels();
                 }
                 let _ = Page::read(encoding, &octets);
                 refused(encoding, &octets, StatusCode::GONE);

@@ -275,8 +275,11 @@ impl Resource {
     /// One odd object must not stop the rest.
     pub(super) fn read_object(&self, object: Encoded<'_>) -> Option<Document> {
         match object.document(self.kind) {
-            Ok(document) => {
+            Ok(mut document) => {
                 self.shared.note_cluster(&document.key, object);
+                if !self.shared.settings.wants(self.kind, || object.labels()) {
+                    document.object = None;
+                }
                 Some(document)
             }
             Err(odd) => {

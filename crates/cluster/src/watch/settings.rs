@@ -3,6 +3,7 @@
 use crate::model::Details;
 use crate::objects::{IMPORTED_LABEL, Kind, Kinds};
 use crate::selector::Selector;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +14,9 @@ pub struct Settings {
     pub server: Server,
     /// `labels`: which services, EndpointSlices and pods are wanted.
     pub labels: Selector,
+    /// `serviceLabelSelectors`, if there are several: of these services those that any of them
+    /// selects. An API server knows no "or", so it tells all, and they are picked out here.
+    pub any_labels: Vec<Selector>,
     /// `namespace_labels`: which namespaces are wanted.
     pub namespace_labels: Selector,
     /// What is watched.
@@ -39,6 +43,7 @@ impl Settings {
         Self {
             server,
             labels: Selector::default(),
+            any_labels: Vec::new(),
             namespace_labels: Selector::default(),
             kinds: [Kind::Namespace, Kind::Service, Kind::EndpointSlice].into_iter().collect(),
             optional: Kinds::none(),
@@ -48,6 +53,19 @@ impl Settings {
             route_labels: Selector::default(),
             timing: Timing::default(),
         }
+    }
+
+    /// Whether an object is wanted, of those that the API server selects.
+    pub(super) fn wants(
+        &self,
+        kind: Kind,
+        labels: impl FnOnce() -> BTreeMap<String, String>,
+    ) -> bool {
+        if kind != Kind::Service || self.any_labels.is_empty() {
+            return true;
+        }
+        let labels = labels();
+        self.any_labels.iter().any(|selector| selector.selects(&labels))
     }
 
     /// The selector of a kind, as the API server reads it. Endpoints carry the labels of their
@@ -64,7 +82,9 @@ impl Settings {
             | Kind::HttpRoute
             | Kind::GrpcRoute
             | Kind::TlsRoute
-            | Kind::OldTlsRoute => self.route_labels.to_string(),
+            | Kind::OldTlsRoute
+            | Kind::DnsEndpoint
+            | Kind::Node => self.route_labels.to_string(),
         }
     }
 }

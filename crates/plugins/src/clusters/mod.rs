@@ -1,11 +1,12 @@
 //! Kubernetes clusters, as several directives need them.
 //!
 //! **What this is.** Where what is known of a cluster comes from ([`mod@source`]) and what outlives
-//! the process ([`mod@snapshot`], in a directory of [`mod@state`]); and the capability of a
-//! directive that knows a cluster, [`Clusters`].
+//! the process ([`mod@snapshot`], in a directory of [`mod@state`]); the properties that all of them
+//! have ([`mod@common`]); and the capability of a directive that knows a cluster, [`Clusters`].
 //!
 //! **What this is not.** It answers nothing.
 
+pub(crate) mod common;
 mod snapshot;
 mod source;
 mod state;

@@ -1,7 +1,11 @@
 //! The directive `k8s_gateway`.
 
+use crate::clusters::common::{self, Common, HasCommon};
+use cluster::gateway::NodeAddresses;
 use cluster::{Kind, Selector};
-use corefile::{Accepted, Block, Code, Mistake, Mistakes, Property, Repeats, Span, Syntax, kind};
+use corefile::{
+    Accepted, Args, Block, Code, Mistake, Mistakes, Property, Repeats, Span, Syntax, kind,
+};
 
 /// What `k8s_gateway` says.
 #[derive(Debug)]
@@ -12,13 +16,12 @@ pub(crate) struct Config {
     pub(crate) resources: Vec<Kind>,
     pub(crate) ingress_classes: Option<Vec<String>>,
     pub(crate) gateway_classes: Option<Vec<String>>,
-    pub(crate) service_labels: Option<Selector>,
-    pub(crate) ttl: u32,
+    /// Services that any of these selects; all if there is none.
+    pub(crate) service_labels: Vec<Selector>,
+    pub(crate) node_addresses: NodeAddresses,
     pub(crate) apex: String,
     pub(crate) secondary: Option<String>,
-    pub(crate) kubeconfig: Option<(String, Option<String>)>,
-    pub(crate) manifests: Option<String>,
-    pub(crate) fallthrough: Option<Vec<String>>,
+    pub(crate) common: Common,
 }
 
 pub(crate) const SYNTAX: Syntax<Config> = Syntax {
@@ -40,8 +43,8 @@ pub(crate) const SYNTAX: Syntax<Config> = Syntax {
             name: "resources",
             usage: "resources RESOURCE...",
             default: "Ingress Service",
-            doc: "Which objects are asked: Ingress, Service, HTTPRoute, TLSRoute, GRPCRoute. The first \
-                  of them that has an answer gives it.",
+            doc: "Which objects are asked: Ingress, Service, HTTPRoute, TLSRoute, GRPCRoute, \
+                  DNSEndpoint, Node. The first of them that has an answer gives it.",
             repeats: Repeats::LastWins,
             read: |config, args| {
                 config.resources = args.some(kind::keyword(&[
@@ -50,6 +53,8 @@ pub(crate) const SYNTAX: Syntax<Config> = Syntax {
                     ("HTTPRoute", Kind::HttpRoute),
                     ("TLSRoute", Kind::TlsRoute),
                     ("GRPCRoute", Kind::GrpcRoute),
+                    ("DNSEndpoint", Kind::DnsEndpoint),
+                    ("Node", Kind::Node),
                 ]))?;
                 Ok(())
             },
@@ -78,41 +83,33 @@ pub(crate) const SYNTAX: Syntax<Config> = Syntax {
         },
         Property {
             name: "serviceLabelSelectors",
-            usage: "serviceLabelSelectors SELECTOR",
+            usage: "serviceLabelSelectors SELECTOR...",
             default: "all",
-            doc: "Asks only services whose labels the selector matches.",
-            repeats: Repeats::LastWins,
+            doc: "Asks only services whose labels one of the selectors matches.",
+            repeats: Repeats::Adds,
             read: |config, args| {
-                let text = args.one(kind::text())?;
-                let selector = text.parse().map_err(|wrong: cluster::BadSelector| {
-                    let message = format!("this is no label selector: {wrong}");
-                    Mistake::error(Code::BadValue, args.at(), message).help(
-                        "write requirements separated by commas, such as `app=web,tier=front`",
-                    )
-                })?;
-                config.service_labels = Some(selector);
-                if args.word().is_none() {
-                    return Ok(());
+                config.service_labels.push(selector(args)?);
+                while args.peek().is_some() {
+                    config.service_labels.push(selector(args)?);
                 }
-                while args.word().is_some() {}
-                let message = "only one selector is supported";
-                Err(Mistake::error(Code::BadValue, args.at(), message).help(
-                    "write one that selects all, such as `\"app in (web, shop)\"`, or a directive for \
-                     each",
-                ))
-            },
-        },
-        Property {
-            name: "ttl",
-            usage: "ttl SECONDS",
-            default: "60",
-            doc: "The TTL of addresses and aliases.",
-            repeats: Repeats::LastWins,
-            read: |config, args| {
-                config.ttl = args.one(kind::seconds(0..=3600))?;
                 Ok(())
             },
         },
+        Property {
+            name: "nodeAddressType",
+            usage: "nodeAddressType InternalIP|ExternalIP",
+            default: "InternalIP",
+            doc: "Which addresses of nodes are shown.",
+            repeats: Repeats::LastWins,
+            read: |config, args| {
+                config.node_addresses = args.one(kind::keyword(&[
+                    ("InternalIP", NodeAddresses::Internal),
+                    ("ExternalIP", NodeAddresses::External),
+                ]))?;
+                Ok(())
+            },
+        },
+        common::ttl("60", "The TTL of addresses, texts and aliases."),
         Property {
             name: "apex",
             usage: "apex NAME",
@@ -136,44 +133,33 @@ pub(crate) const SYNTAX: Syntax<Config> = Syntax {
                 Ok(())
             },
         },
-        Property {
-            name: "kubeconfig",
-            usage: "kubeconfig FILE [CONTEXT]",
-            default: "the API server of the cluster that this runs in",
-            doc: "Takes API server and credentials from a kubeconfig file.",
-            repeats: Repeats::LastWins,
-            read: |config, args| {
-                config.kubeconfig = Some((args.one(kind::path())?, args.optional(kind::text())?));
-                Ok(())
-            },
-        },
-        Property {
-            name: "manifests",
-            usage: "manifests DIR",
-            default: "",
-            doc: "Takes the objects from the YAML and JSON files of a directory, without any API \
-                  server. Changes of the files are picked up.",
-            repeats: Repeats::LastWins,
-            read: |config, args| {
-                config.manifests = Some(args.one(kind::path())?);
-                Ok(())
-            },
-        },
-        Property {
-            name: "fallthrough",
-            usage: "fallthrough [ZONES...]",
-            default: "",
-            doc: "Asks the next plugin for names in ZONES that no object asks for; without ZONES, \
-                  for all.",
-            repeats: Repeats::LastWins,
-            read: |config, args| {
-                config.fallthrough = Some(args.fallthrough());
-                Ok(())
-            },
-        },
+        common::kubeconfig("the API server of the cluster that this runs in"),
+        common::manifests(),
+        common::fallthrough(
+            "Asks the next plugin for names in ZONES that no object asks for; without ZONES, for all.",
+        ),
     ],
     otherwise: None,
 };
+
+/// One word, as a label selector.
+fn selector(args: &mut Args<'_>) -> Result<Selector, Mistake> {
+    let text = args.one(kind::text())?;
+    let wrong = match text.parse::<Selector>() {
+        Ok(selector) if !selector.is_empty() => return Ok(selector),
+        Ok(_) => "it is empty".to_owned(),
+        Err(wrong) => wrong.to_string(),
+    };
+    let message = format!("this is no label selector: {wrong}");
+    Err(Mistake::error(Code::BadValue, args.at(), message)
+        .help("write requirements separated by commas, such as `app=web,tier=front`"))
+}
+
+impl HasCommon for Config {
+    fn common(&mut self) -> &mut Common {
+        &mut self.common
+    }
+}
 
 impl Config {
     /// Reads the directive.
@@ -184,13 +170,11 @@ impl Config {
             resources: vec![Kind::Ingress, Kind::Service],
             ingress_classes: None,
             gateway_classes: None,
-            service_labels: None,
-            ttl: 60,
+            service_labels: Vec::new(),
+            node_addresses: NodeAddresses::Internal,
             apex: "dns1.kube-system".to_owned(),
             secondary: None,
-            kubeconfig: None,
-            manifests: None,
-            fallthrough: None,
+            common: Common::new(60),
         };
         let mistakes = SYNTAX.read(block, &mut config);
         mistakes.accept(config)
@@ -211,22 +195,24 @@ mod tests {
     fn what_is_refused() {
         for (line, mistake) in [
             ("resources", "`resources` lacks RESOURCE"),
-            ("resources Ingress DNSEndpoint", "must be `Ingress`, `Service`"),
+            ("resources Ingress Pod", "must be `Ingress`, `Service`"),
             ("ingressClasses", "`ingressClasses` lacks CLASS"),
             ("gatewayClasses", "`gatewayClasses` lacks CLASS"),
             ("serviceLabelSelectors ==", "this is no label selector"),
-            ("serviceLabelSelectors a=b c=d", "only one selector"),
+            ("serviceLabelSelectors", "`serviceLabelSelectors` lacks SELECTOR"),
+            ("serviceLabelSelectors a=b \"\"", "this is no label selector: it is empty"),
+            ("serviceLabelSelectors a=b c=d ==", "this is no label selector"),
             ("ttl 3601", "between 0 and 3600"),
             ("apex a..b", "cannot be the name of a name server"),
             ("secondary a..b", "cannot be the name of a name server"),
             ("kubeconfig", "`kubeconfig` lacks FILE"),
-            ("nodeAddressType InternalIP", "`nodeAddressType` is not a property of `k8s_gateway`"),
+            ("nodeAddressType Hostname", "must be `InternalIP` or `ExternalIP`"),
         ] {
             let found = mistakes(&format!("example.com {{\n k8s_gateway {{\n {line}\n }}\n}}"));
             assert_eq!(found.len(), 1, "{line}: {found:?}");
             assert!(found[0].contains(mistake), "{found:?}");
         }
-        let all = "resources Service Ingress TLSRoute\n serviceLabelSelectors \"a in (b, c)\"\n manifests /nosuch";
+        let all = "resources Service Ingress TLSRoute DNSEndpoint Node\n nodeAddressType ExternalIP\n serviceLabelSelectors \"a in (b, c)\" d=e\n serviceLabelSelectors f\n manifests /nosuch";
         assert_eq!(mistakes(&format!("example.com {{\n k8s_gateway {{\n {all}\n }}\n}}")), [""; 0]);
     }
 }

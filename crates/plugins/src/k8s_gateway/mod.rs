@@ -8,15 +8,16 @@
 
 mod config;
 
-use crate::clusters::{Files, Source, Watched, wait_for};
+use crate::clusters::common::Reading;
+use crate::clusters::{Source, Watched, wait_for};
 use crate::directive::{Built, Directive};
 use crate::env::Env;
-use crate::metrics::{Histogram, labels};
+use crate::metrics::Histogram;
 use crate::zones::Zones;
 use chain::{Exchange, Failure, Plugin, Step};
 use cluster::gateway::{Found, Options, View};
 use cluster::manifests::Manifests;
-use cluster::watch::{Server, Settings};
+use cluster::watch::Settings;
 use cluster::{Kind, Kinds, Model, Selector};
 use config::Config;
 use corefile::{Accepted, Block, Code, Mistake, Mistakes};
@@ -48,7 +49,7 @@ impl Directive for K8sGateway {
 
     fn build(config: Config, env: &mut Env<'_>) -> Built {
         let view = view(&config)?;
-        let source = match &config.manifests {
+        let source = match &config.common.manifests {
             Some(directory) => files(directory, &config, env),
             None => watched(&config, env),
         };
@@ -56,17 +57,18 @@ impl Directive for K8sGateway {
         let started = source.clone();
         env.try_on_start(move |runtime| started.start(runtime));
         env.before_serving(wait_for(source.clone(), STARTUP_TIMEOUT));
-        let fallthrough = config.fallthrough.as_deref().map(Zones::new);
+        let fallthrough = config.common.fallthrough();
         Ok(Some(Box::new(Self { view, source, fallthrough })))
     }
 }
 
 fn view(config: &Config) -> Result<View, Mistakes> {
     let options = Options {
-        ttl: config.ttl,
+        ttl: config.common.ttl,
         resources: config.resources.clone(),
         ingress_classes: config.ingress_classes.clone(),
         gateway_classes: config.gateway_classes.clone(),
+        node_addresses: config.node_addresses,
         servers: std::iter::once(&config.apex).chain(&config.secondary).cloned().collect(),
         ..Options::new(Zones::new(&config.zones).names().to_vec())
     };
@@ -76,56 +78,49 @@ fn view(config: &Config) -> Result<View, Mistakes> {
     })
 }
 
-/// The selectors of services and of everything else.
-fn selectors(config: &Config) -> (Selector, Selector) {
-    let read = |text: String| text.parse().unwrap_or_default();
-    let services = match &config.service_labels {
-        Some(labels) if !labels.is_empty() => format!("{labels},{NOT_IGNORED}"),
-        _ => NOT_IGNORED.to_owned(),
-    };
-    (read(services), read(NOT_IGNORED.to_owned()))
+/// What the API server selects by.
+struct Selectors {
+    services: Selector,
+    /// Of these services those that any of these selects; all if there is none.
+    any: Vec<Selector>,
+    /// Everything else.
+    routes: Selector,
 }
 
-/// A directory of manifests; shared by all that mean the same.
+fn selectors(config: &Config) -> Selectors {
+    let read = |text: String| text.parse().unwrap_or_default();
+    // One selector it can be asked for, but it knows no "or".
+    let (services, any) = match config.service_labels.as_slice() {
+        [labels] => (format!("{labels},{NOT_IGNORED}"), Vec::new()),
+        any => (NOT_IGNORED.to_owned(), any.to_vec()),
+    };
+    Selectors { services: read(services), any, routes: read(NOT_IGNORED.to_owned()) }
+}
+
+/// A directory of manifests.
 fn files(directory: &str, config: &Config, env: &mut Env<'_>) -> Arc<Source> {
-    let directory = env.path(directory);
-    let (services, routes) = selectors(config);
-    let key = format!("k8s_gateway {directory:?} {services:?}");
-    let clock = env.process.clock.clone();
-    let mistakes = env.process.metrics.gauge(
-        "rutter_kubernetes_manifest_mistakes",
-        "What could not be used of a directory of manifests when it was read last.",
-        &labels(&[("directive", "k8s_gateway"), ("directory", &directory.display().to_string())]),
-    );
-    let manifests = Manifests::new(services, Selector::default()).with_routes(routes);
+    let Selectors { services, any, routes } = selectors(config);
+    let key = format!("{services:?} {any:?}");
+    let manifests =
+        Manifests::new(services, Selector::default()).with_any_labels(any).with_routes(routes);
     let model = Model::new(Kinds::all()).of_gateways();
-    let files = || Files::new(directory, manifests, model, clock, mistakes);
-    let source = env.keep(key, || Source::Files(files()));
-    if let Source::Files(files) = &*source {
-        for wrong in files.read() {
-            env.warn("k8s_gateway", format!("manifests: {wrong}"));
-        }
-    }
-    source
+    let labels = &[("directive", "k8s_gateway")];
+    Reading { directive: "k8s_gateway", directory, key, labels }.source(manifests, model, env)
 }
 
 /// The cluster of an API server; shared by all that mean the same, and kept across reloads.
 fn watched(config: &Config, env: &mut Env<'_>) -> Arc<Source> {
-    let (server, host) = match &config.kubeconfig {
-        Some((file, context)) => {
-            let file = env.path(file);
-            let host = file.display().to_string();
-            (Server::Kubeconfig { file, context: context.clone() }, host)
-        }
-        None => (Server::InCluster, "in-cluster".to_owned()),
-    };
+    let (server, host) = config.common.server(env);
     let mut settings = Settings::new(server);
     settings.gateway = true;
-    (settings.labels, settings.route_labels) = selectors(config);
+    let Selectors { services, any, routes } = selectors(config);
+    (settings.labels, settings.any_labels, settings.route_labels) = (services, any, routes);
     settings.kinds = kinds(config);
-    // Those of the Gateway API come with resource definitions that a cluster may lack.
-    settings.optional = ROUTES.into_iter().collect::<Kinds>().with(Kind::Gateway);
-    // Only headless services are measured, which have no part in this.
+    // Those of the Gateway API and of ExternalDNS come with resource definitions that a cluster may
+    // lack.
+    let optional = ROUTES.into_iter().chain([Kind::Gateway, Kind::DnsEndpoint]);
+    settings.optional = optional.collect();
+    // `kubernetes` measures it.
     let programming = Arc::new(Histogram::new(0, &[]));
     let key = format!("{settings:?}");
     let source = env.keep(key, || Source::Watched(Watched::new(settings, programming, host)));
@@ -140,6 +135,9 @@ fn kinds(config: &Config) -> Kinds {
     let kinds: Kinds = config.resources.iter().copied().collect();
     let has_tls = kinds.has(Kind::TlsRoute);
     let kinds = if has_tls { kinds.with(Kind::OldTlsRoute) } else { kinds };
+    // A service may want to be where its endpoints are.
+    let has_services = kinds.has(Kind::Service);
+    let kinds = if has_services { kinds.with(Kind::EndpointSlice) } else { kinds };
     let has_routes = ROUTES.into_iter().any(|kind| kinds.has(kind));
     if has_routes { kinds.with(Kind::Gateway) } else { kinds }
 }
@@ -150,7 +148,8 @@ impl Plugin for K8sGateway {
         let found = self.view.answer(cluster, &x.question, &mut x.reply);
         match found {
             Found::NotHere => return Step::Next,
-            Found::NoSuchName | Found::Empty if self.falls_through(x) => {
+            // As in the original even the SOA: the zone may be another's, which this adds names to.
+            Found::NoSuchName | Found::Empty | Found::Apex if self.falls_through(x) => {
                 x.clear_reply();
                 return Step::Next;
             }
@@ -158,7 +157,7 @@ impl Plugin for K8sGateway {
             // that the cluster has.
             Found::NotSynced => return x.fail(NOT_READY),
             Found::Refused => return x.fail(Failure::TransferRefused),
-            Found::Answer | Found::Elsewhere => {}
+            Found::Answer | Found::Apex | Found::Elsewhere => {}
             Found::NoData | Found::Empty => {
                 self.view.push_soa(cluster, &x.question, &mut x.reply);
             }

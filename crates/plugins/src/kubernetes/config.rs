@@ -1,5 +1,6 @@
 //! The directive `kubernetes`.
 
+use crate::clusters::common::{self, Common, HasCommon};
 use cluster::watch::TlsFiles;
 use cluster::{Pods, Selector};
 use corefile::{
@@ -15,16 +16,13 @@ pub(crate) struct Config {
     pub(crate) at: Option<Span>,
     pub(crate) endpoint: Option<String>,
     pub(crate) tls: Option<[String; 3]>,
-    pub(crate) kubeconfig: Option<(String, Option<String>)>,
-    pub(crate) manifests: Option<String>,
+    pub(crate) common: Common,
     pub(crate) namespaces: Option<Vec<String>>,
     pub(crate) namespace_labels: Option<Selector>,
     pub(crate) labels: Selector,
     pub(crate) pods: Pods,
     pub(crate) endpoint_pod_names: bool,
-    pub(crate) ttl: u32,
     pub(crate) endpoints: bool,
-    pub(crate) fallthrough: Option<Vec<String>>,
     pub(crate) ignore_empty_services: bool,
     pub(crate) multicluster: Vec<String>,
     pub(crate) zonal: bool,
@@ -71,29 +69,8 @@ pub(crate) const SYNTAX: Syntax<Config> = Syntax {
                 Ok(())
             },
         },
-        Property {
-            name: "kubeconfig",
-            usage: "kubeconfig FILE [CONTEXT]",
-            default: "",
-            doc: "Takes API server and credentials from a kubeconfig file.",
-            repeats: Repeats::LastWins,
-            read: |config, args| {
-                config.kubeconfig = Some((args.one(kind::path())?, args.optional(kind::text())?));
-                Ok(())
-            },
-        },
-        Property {
-            name: "manifests",
-            usage: "manifests DIR",
-            default: "",
-            doc: "Takes the objects from the YAML and JSON files of a directory, without any API \
-                  server. Changes of the files are picked up.",
-            repeats: Repeats::LastWins,
-            read: |config, args| {
-                config.manifests = Some(args.one(kind::path())?);
-                Ok(())
-            },
-        },
+        common::kubeconfig(""),
+        common::manifests(),
         Property {
             name: "namespaces",
             usage: "namespaces NAMESPACE...",
@@ -154,17 +131,7 @@ pub(crate) const SYNTAX: Syntax<Config> = Syntax {
                 Ok(())
             },
         },
-        Property {
-            name: "ttl",
-            usage: "ttl SECONDS",
-            default: "5",
-            doc: "The TTL of every answer.",
-            repeats: Repeats::LastWins,
-            read: |config, args| {
-                config.ttl = args.one(kind::seconds(0..=3600))?;
-                Ok(())
-            },
-        },
+        common::ttl("5", "The TTL of every answer."),
         Property {
             name: "noendpoints",
             usage: "noendpoints",
@@ -176,17 +143,9 @@ pub(crate) const SYNTAX: Syntax<Config> = Syntax {
                 Ok(())
             },
         },
-        Property {
-            name: "fallthrough",
-            usage: "fallthrough [ZONES...]",
-            default: "",
-            doc: "Asks the next plugin for names in ZONES that do not exist; without ZONES, for all.",
-            repeats: Repeats::LastWins,
-            read: |config, args| {
-                config.fallthrough = Some(args.fallthrough());
-                Ok(())
-            },
-        },
+        common::fallthrough(
+            "Asks the next plugin for names in ZONES that do not exist; without ZONES, for all.",
+        ),
         Property {
             name: "ignore",
             usage: "ignore empty_service",
@@ -287,6 +246,12 @@ fn selector(args: &mut Args<'_>) -> Result<Selector, Mistake> {
     })
 }
 
+impl HasCommon for Config {
+    fn common(&mut self) -> &mut Common {
+        &mut self.common
+    }
+}
+
 impl Config {
     /// Reads the directive.
     pub(crate) fn read(block: &Block<'_>) -> Result<Accepted<Self>, Mistakes> {
@@ -295,16 +260,13 @@ impl Config {
             at: None,
             endpoint: None,
             tls: None,
-            kubeconfig: None,
-            manifests: None,
+            common: Common::new(5),
             namespaces: None,
             namespace_labels: None,
             labels: Selector::default(),
             pods: Pods::Disabled,
             endpoint_pod_names: false,
-            ttl: 5,
             endpoints: true,
-            fallthrough: None,
             ignore_empty_services: false,
             multicluster: Vec::new(),
             zonal: false,

@@ -13,11 +13,11 @@ mod shortcut;
 mod transfer;
 mod wasted;
 
-use crate::clusters::{Clusters, Files, Snapshot, Source, StateDirectory, Watched, wait_for};
+use crate::clusters::common::Reading;
+use crate::clusters::{Clusters, Snapshot, Source, StateDirectory, Watched, wait_for};
 use crate::directive::{Built, Directive};
 use crate::env::{Describe, Env};
 use crate::handover::Transfer;
-use crate::metrics::labels;
 use crate::search_path::SearchPath;
 use crate::zones::Zones;
 use chain::{Exchange, Failure, Plugin, Step};
@@ -55,7 +55,7 @@ impl Directive for Kubernetes {
         let started = source.clone();
         env.try_on_start(move |runtime| started.start(runtime));
         env.before_serving(wait_for(source.clone(), config.startup_timeout));
-        let fallthrough = config.fallthrough.as_deref().map(Zones::new);
+        let fallthrough = config.common.fallthrough();
         let search = SearchLists::new(&Zones::new(&config.zones), env);
         let shortcut = Shortcut::new(config.search_shortcut, env);
         let plugin = Arc::new(Self { view, source, fallthrough, search, shortcut });
@@ -69,7 +69,7 @@ impl Directive for Kubernetes {
 
 fn view(config: &Config, env: &Env<'_>) -> Result<View, Mistakes> {
     let mut options = Options::new(Zones::new(&config.zones).names().to_vec());
-    options.ttl = config.ttl;
+    options.ttl = config.common.ttl;
     options.pods = config.pods;
     options.namespaces.clone_from(&config.namespaces);
     options.endpoints = config.endpoints;
@@ -105,26 +105,13 @@ fn is_link_local(ip: IpAddr) -> bool {
 /// The cluster that the directive means; shared by all that mean the same.
 fn source(config: &Config, env: &mut Env<'_>) -> Arc<Source> {
     let namespace_labels = config.namespace_labels.clone().unwrap_or_default();
-    if let Some(directory) = &config.manifests {
-        let directory = env.path(directory);
+    if let Some(directory) = &config.common.manifests {
         let details = details(config);
-        let key = format!("{directory:?} {:?} {namespace_labels:?} {details:?}", config.labels);
-        let clock = env.process.clock.clone();
-        let mistakes = env.process.metrics.gauge(
-            "rutter_kubernetes_manifest_mistakes",
-            "What could not be used of a directory of manifests when it was read last.",
-            &labels(&[("directory", &directory.display().to_string())]),
-        );
+        let key = format!("{:?} {namespace_labels:?} {details:?}", config.labels);
         let manifests = Manifests::new(config.labels.clone(), namespace_labels);
         let model = Model::new(Kinds::all()).keeping(details);
-        let files = || Files::new(directory, manifests, model, clock, mistakes);
-        let source = env.keep(key, || Source::Files(files()));
-        if let Source::Files(files) = &*source {
-            for wrong in files.read() {
-                env.warn("kubernetes", format!("manifests: {wrong}"));
-            }
-        }
-        return source;
+        return Reading { directive: "kubernetes", directory, key, labels: &[] }
+            .source(manifests, model, env);
     }
     let (server, host) = server(config, env);
     let mut settings = Settings::new(server);
@@ -185,19 +172,14 @@ fn details(config: &Config) -> Details {
 
 /// Where the API server is, and what metrics call it.
 fn server(config: &Config, env: &Env<'_>) -> (Server, String) {
-    if let Some((file, context)) = &config.kubeconfig {
-        let file = env.path(file);
-        let host = file.display().to_string();
-        return (Server::Kubeconfig { file, context: context.clone() }, host);
-    }
     match &config.endpoint {
-        Some(url) => {
+        Some(url) if config.common.kubeconfig.is_none() => {
             // CoreDNS takes an address without a scheme too.
             let url = if url.contains("://") { url.clone() } else { format!("http://{url}") };
             let host = url.split("://").nth(1).unwrap_or(&url).trim_end_matches('/').to_owned();
             (Server::Endpoint { url, tls: config.tls_files(|file| env.path(file)) }, host)
         }
-        None => (Server::InCluster, "in-cluster".to_owned()),
+        _ => config.common.server(env),
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) const RESOURCES: &[Resource] = &[
     namespaced("GRPCRoute", "gateway.networking.k8s.io/v1", "grpcroutes"),
     namespaced("TLSRoute", "gateway.networking.k8s.io/v1", "tlsroutes"),
     namespaced("TLSRoute", "gateway.networking.k8s.io/v1alpha2", "tlsroutes"),
+    namespaced("DNSEndpoint", "externaldns.k8s.io/v1alpha1", "dnsendpoints"),
+    Resource { kind: "Node", api_version: "v1", plural: "nodes", namespaced: false },
 ];
 
 impl Resource {
@@ -67,7 +69,7 @@ mod tests {
         let kind = |path| Resource::of_path(path).map(|resource| resource.kind);
         assert_eq!(kind("/api/v1/services"), Some("Service"));
         assert_eq!(kind("/apis/discovery.k8s.io/v1/endpointslices"), Some("EndpointSlice"));
-        for path in ["/api/v1/nodes", "/apis/v1/services", "/api/v1/services/x", "", "/api/v1"] {
+        for path in ["/api/v1/secrets", "/apis/v1/services", "/api/v1/services/x", "", "/api/v1"] {
             assert_eq!(kind(path), None, "{path}");
         }
     }

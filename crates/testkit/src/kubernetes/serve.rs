@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(get(&api, &next).1["items"][0]["metadata"]["name"], "web");
         api.expire();
         assert_eq!(get(&api, &next).0, 410);
-        assert_eq!(get(&api, "/api/v1/nodes").0, 404);
+        assert_eq!(get(&api, "/api/v1/secrets").0, 404);
         assert_eq!(get(&api, "/api/v1/services?labelSelector=%28").0, 400);
         let requests = api.requests();
         assert_eq!((requests.len(), requests[0].verb, requests[3].status), (6, Verb::List, 410));
@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(get(&api, "/api/v1/pods").0, 200);
         api.bring("services").unwrap();
         assert_eq!(get(&api, "/api/v1/services").1["items"][0]["metadata"]["name"], "web");
-        assert!(api.remove("nodes").is_err());
+        assert!(api.remove("secrets").is_err());
     }
 
     #[test]
@@ -283,7 +283,7 @@ mod tests {
         assert_eq!(get(&api, services).0, 403);
         assert_eq!(get(&api, "/api/v1/pods").0, 200);
         api.allow("services").unwrap();
-        assert!(api.deny("nodes").is_err());
+        assert!(api.deny("secrets").is_err());
         let mut events = watch(&api, "resourceVersion=1000&allowWatchBookmarks=true");
         assert_eq!(events.next().unwrap(), "BOOKMARK");
         api.set(Condition::Down).unwrap();

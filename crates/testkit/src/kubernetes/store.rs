@@ -305,7 +305,7 @@ mod tests {
             .unwrap();
         assert_eq!(store.version(), 1002);
         for (manifest, part) in [
-            ("kind: Node\nmetadata: {name: a}", "none of Service, Namespace"),
+            ("kind: Secret\nmetadata: {name: a}", "none of Service, Namespace"),
             ("kind: Service", "no `metadata.name`"),
             ("kind: [", "no YAML"),
             ("kind: List", "has `items`"),

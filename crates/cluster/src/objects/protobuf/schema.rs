@@ -49,6 +49,7 @@ pub(crate) fn of_kind(kind: Kind) -> Option<&'static Schema> {
         Kind::Service => Some(SERVICE),
         Kind::EndpointSlice | Kind::ImportedSlice => Some(ENDPOINT_SLICE),
         Kind::Pod => Some(POD),
+        Kind::Node => Some(NODE),
         // Ingress has one, but there are few and JSON will do.
         Kind::ServiceImport
         | Kind::Ingress
@@ -56,7 +57,8 @@ pub(crate) fn of_kind(kind: Kind) -> Option<&'static Schema> {
         | Kind::HttpRoute
         | Kind::GrpcRoute
         | Kind::TlsRoute
-        | Kind::OldTlsRoute => None,
+        | Kind::OldTlsRoute
+        | Kind::DnsEndpoint => None,
     }
 }
 
@@ -153,5 +155,18 @@ const POD: &Schema = &[
             one(7, "startTime", Type::Time),
             many(12, "podIPs", Type::Message(&[one(1, "ip", Type::Text)])),
         ]),
+    ),
+];
+
+const NODE: &Schema = &[
+    METADATA,
+    one(
+        3,
+        "status",
+        Type::Message(&[many(
+            5,
+            "addresses",
+            Type::Message(&[one(1, "type", Type::Text), one(2, "address", Type::Text)]),
+        )]),
     ),
 ];
