@@ -274,7 +274,8 @@ fn a_list_comes_while_events_of_the_old_watch_wait() {
     };
     let named = |name: &str| WEB.replace("name: web", &format!("name: {name}"));
     let [first, second, third] = [1, 2, 3].map(moved);
-    let (ended, came) = (named("ended"), named("came"));
+    // The end of `lost` was between the watch and the list, so that only the list can tell it.
+    let [ended, lost, came] = ["ended", "lost", "came"].map(named);
     let old = [set(&second), delete(&ended)];
     let list = [set(WEB), set(&third), set(&came)];
     // The events that wait are told before the list begins, or when it has begun.
@@ -285,7 +286,7 @@ fn a_list_comes_while_events_of_the_old_watch_wait() {
         events.extend_from_slice(&list);
         events.push(Event::RelistEnd(Kind::Service));
         for (size, by_page) in (1..=events.len()).flat_map(|size| [(size, false), (size, true)]) {
-            let mut told = Told::listed(&[SHOP, WEB, &first, &ended]);
+            let mut told = Told::listed(&[SHOP, WEB, &first, &ended, &lost]);
             let (mut last_moved, mut has_ended, mut has_come) = (String::new(), false, false);
             for batch in events.chunks(size) {
                 told.now += 1;
@@ -311,6 +312,7 @@ fn a_list_comes_while_events_of_the_old_watch_wait() {
                 moved.shop.svc.cluster.local A = ~ A 10.96.1.3
                 came.shop.svc.cluster.local A  = ~ A 10.96.0.1
                 ended.shop.svc.cluster.local A = NXDOMAIN
+                lost.shop.svc.cluster.local A  = NXDOMAIN
                 1.1.96.10.in-addr.arpa PTR     = NXDOMAIN
                 2.1.96.10.in-addr.arpa PTR     = NXDOMAIN
                 ",
