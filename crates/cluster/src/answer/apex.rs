@@ -91,7 +91,7 @@ impl Asking<'_> {
             cluster.each_holder(own, |entry| {
                 if let Some(service) = self.serving(entry, own) {
                     is_endpoint = true;
-                    self.each_address(entry, service, own, &mut each);
+                    self.each_address(entry, service, &mut each);
                 }
             });
         }
@@ -111,12 +111,12 @@ impl Asking<'_> {
         entry.service().filter(|_| is_endpoint && self.exposes(entry.namespace()))
     }
 
-    /// The names and addresses of a service whose endpoint this server is.
+    /// The names and addresses of a service whose endpoint this server is. As in CoreDNS those of a
+    /// headless one are the names of its endpoints, of which each is a server like this.
     fn each_address(
         &mut self,
         entry: &Entry,
         service: PackedService<'_>,
-        own: Address,
         each: &mut impl FnMut(&mut Self, Name<'_>, Address),
     ) {
         let Ok(name) = NameBuf::join(entry.key(), self.zone.services()) else { return };
@@ -127,10 +127,10 @@ impl Asking<'_> {
             return;
         }
         let pod_names = self.view.endpoint_pod_names;
-        for endpoint in entry.endpoints().filter(|endpoint| endpoint.address == own) {
+        for endpoint in entry.endpoints() {
             let label = endpoint.label(pod_names);
             if let Ok(name) = NameBuf::child(label.as_bytes(), name.as_name()) {
-                each(self, name.as_name(), own);
+                each(self, name.as_name(), endpoint.address);
             }
         }
     }

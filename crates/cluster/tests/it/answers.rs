@@ -310,13 +310,14 @@ fn name_servers() {
         ns.dns.cluster.local MX   = NODATA
         svc.cluster.local NS      = NODATA
     ");
-    // The address of a pod behind a service, and of an endpoint of a headless one.
+    // The address of a pod behind a service, and of an endpoint of a headless one, whose others serve too.
     check(&cluster, &own(&["172.20.1.12"]), "
         cluster.local NS       = ~ NS web.shop.svc.cluster.local.; + web.shop.svc.cluster.local. 5 A 10.96.10.1
         ns.dns.cluster.local A = ~ A 10.96.10.1
     ");
     check(&cluster, &own(&["172.20.2.1"]), "
-        cluster.local NS       = ~ NS db-0.db.shop.svc.cluster.local.; + db-0.db.shop.svc.cluster.local. 5 A 172.20.2.1
+        cluster.local NS       = ~ NS db-0.db.shop.svc.cluster.local.; ~ NS db-1.db.shop.svc.cluster.local.; ~ NS 172-20-2-3.db.shop.svc.cluster.local.; ~ NS fd00-20--1.db.shop.svc.cluster.local.; + db-0.db.shop.svc.cluster.local. 5 A 172.20.2.1; + db-1.db.shop.svc.cluster.local. 5 A 172.20.2.2; + 172-20-2-3.db.shop.svc.cluster.local. 5 A 172.20.2.3; + fd00-20--1.db.shop.svc.cluster.local. 5 AAAA fd00:20::1
+        ns.dns.cluster.local AAAA = ~ AAAA fd00:20::1
     ");
 }
 

@@ -29,10 +29,13 @@ pub fn run(files: &[impl AsRef<Path>], server: &Server) -> Report {
         }
         reports.push(report);
     }
-    for ((index, _), outcome) in sections.iter().zip(play_all(&sections, server)) {
+    for ((index, section), outcome) in sections.iter().zip(play_all(&sections, server)) {
         let report = &mut reports[*index];
         match outcome {
             None => report.skipped += 1,
+            Some(Outcome { lacking: Some(lacking), .. }) => {
+                report.unplayable.push(format!("{}: {lacking}", section.title));
+            }
             Some(outcome) => {
                 report.scenarios += 1;
                 report.steps += outcome.steps;

@@ -30,6 +30,8 @@ pub(super) struct Outcome {
     pub(super) steps: usize,
     pub(super) differences: Vec<Difference>,
     pub(super) failures: Vec<Failure>,
+    /// Why it was not played at all, where this machine lacks what it needs.
+    pub(super) lacking: Option<&'static str>,
 }
 
 /// How often a scenario is tried whose server found one of its ports taken.
@@ -63,6 +65,9 @@ fn play_once(section: &Section, server: &Server) -> Option<Outcome> {
             return Some(outcome);
         }
     };
+    if let Some(lacking) = stage.variables.lacking(section) {
+        return Some(Outcome { lacking: Some(lacking), ..outcome });
+    }
     let scenario = match Scenario::read(section, &stage.variables) {
         Ok(scenario) => scenario,
         Err(mistake) => {

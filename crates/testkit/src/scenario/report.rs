@@ -26,6 +26,8 @@ pub struct FileReport {
     pub scenarios: usize,
     /// Scenarios that have nothing for this server.
     pub skipped: usize,
+    /// Scenarios that need what this machine does not have, each with what that is.
+    pub unplayable: Vec<String>,
     /// Steps that saw whether something is so.
     pub steps: usize,
     /// Steps in which the two servers differ by declaration.
@@ -91,6 +93,9 @@ impl fmt::Display for Report {
                 }
                 writeln!(f)?;
             }
+            for reason in &file.unplayable {
+                writeln!(f, "SKIPPED {} ({}): {reason}", file.name(), self.kind)?;
+            }
         }
         let mut total = FileReport { path: "total".into(), ..FileReport::default() };
         for file in &self.files {
@@ -149,6 +154,7 @@ mod tests {
             path: "a.md".into(),
             scenarios: 2,
             skipped: 1,
+            unplayable: vec!["Two: no address".to_owned()],
             steps: 5,
             differences: vec![Difference { line: 9, reason: "its words".to_owned() }],
             failures: vec![failure.with_log(vec!["[INFO] up".to_owned()])],
@@ -156,6 +162,7 @@ mod tests {
         let took = Duration::from_millis(1500);
         let mut report = Report { kind: Kind::CoreDns, files: vec![file], took };
         let text = "FAILED a.md:7 (CoreDNS): One\n    asked\n    x. A\n    the server wrote, at last\n    [INFO] up\n\n\
+            SKIPPED a.md (CoreDNS): Two: no address\n\
             a.md                               2 scenarios    5 steps   1 differences  1 not for this server 1 FAILED\n\
             total                              2 scenarios    5 steps   1 differences  1 not for this server 1 FAILED, CoreDNS in 1.5 s\n";
         assert_eq!(report.to_string(), text);

@@ -1,6 +1,8 @@
 //! `{$NAME}`: what only the runner knows, such as ports.
 
+use super::markdown::Section;
 use crate::ports::PortBlock;
+use std::net::IpAddr;
 use std::path::Path;
 
 /// Names and values. The server gets them as its environment, so that a Corefile can use them;
@@ -15,12 +17,17 @@ pub(super) const DNS_PORT: u16 = 0;
 pub(super) const UPSTREAM_PORTS: [u16; 2] = [6, 7];
 pub(super) const KUBERNETES_PORT: u16 = 8;
 
+/// The variable that not every machine has a value for.
+const ADDRESS: &str = "ADDRESS";
+
 /// The names of the fake upstreams.
 pub(super) const UPSTREAMS: [&str; 2] = ["UPSTREAM", "UPSTREAM2"];
 
 impl Variables {
     pub(super) fn new(ports: &PortBlock, folder: &Path) -> Self {
-        Self::with(folder, |index| ports.port(index))
+        let mut variables = Self::with(folder, |index| ports.port(index));
+        variables.values.extend(own_address().map(|address| (ADDRESS, address.to_string())));
+        variables
     }
 
     /// Values that stand for those of no real scenario.
@@ -57,6 +64,14 @@ impl Variables {
         text
     }
 
+    /// Why a section cannot be played here, if it needs what this machine does not have.
+    pub(super) fn lacking(&self, section: &Section) -> Option<&'static str> {
+        let variable = format!("{{${ADDRESS}}}");
+        let needed = section.fences.iter().any(|fence| fence.body.contains(&variable));
+        let lacking = needed && self.value(ADDRESS).is_empty();
+        lacking.then_some("this machine has no IPv4 address but loopback and link-local ones")
+    }
+
     pub(super) fn value(&self, name: &str) -> &str {
         self.values.iter().find(|(each, _)| *each == name).map_or("", |(_, value)| value)
     }
@@ -66,8 +81,19 @@ impl Variables {
     }
 }
 
+/// An address that an interface has, and others could ask.
+fn own_address() -> Option<IpAddr> {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let mut addresses = interfaces.iter().filter_map(|interface| match interface.ip() {
+        IpAddr::V4(ip) if !ip.is_loopback() && !ip.is_link_local() => Some(IpAddr::V4(ip)),
+        _ => None,
+    });
+    addresses.next()
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::markdown::Document;
     use super::*;
 
     #[test]
@@ -77,5 +103,20 @@ mod tests {
         assert_eq!(variables.expand("{$OTHER} {$ {{$x}}"), "{$OTHER} {$ {{$x}}");
         assert_eq!(variables.value("DIR"), "/folder");
         assert_eq!(variables.value("NONE"), "");
+    }
+
+    #[test]
+    fn a_machine_without_an_address_plays_what_needs_none() {
+        let document = Document::read(
+            "# T\n## Needs\n```query\nx. A\n;; NOERROR\nx. 5 IN A {$ADDRESS}\n```\n\
+             ## Needs none\n```corefile\n{$PORT} ADDRESS\n```\n",
+        )
+        .unwrap();
+        let [needs, needs_none] = &document.sections[..] else { panic!("{document:?}") };
+        let mut variables = Variables::placeholders();
+        assert!(variables.lacking(needs).is_some());
+        assert_eq!(variables.lacking(needs_none), None);
+        variables.values.push((ADDRESS, "192.0.2.1".to_owned()));
+        assert_eq!(variables.lacking(needs), None);
     }
 }
