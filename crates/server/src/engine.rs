@@ -141,8 +141,10 @@ impl Engine {
         for ready in parts.take_before_serving() {
             ready.await;
         }
-        let unwanted = self.swap(servers, opened)?;
-        self.debug.store(parts.debug, Ordering::Relaxed);
+        // The first answer may have something to say already.
+        let debug = self.debug.swap(parts.debug, Ordering::Relaxed);
+        let swapped = self.swap(servers, opened);
+        let unwanted = swapped.inspect_err(|_| self.debug.store(debug, Ordering::Relaxed))?;
         if let Some(prepared) = prepared {
             self.http.commit(prepared, &self.runtime);
         }
