@@ -9,7 +9,9 @@
 
 use super::backoff::fraction;
 use super::failure::{ErrorKind, Failure};
+use super::request::AGENT;
 use super::shared::Shared;
+use http::header::USER_AGENT;
 use http::{Request, StatusCode};
 use kube::client::Body;
 use std::time::Duration;
@@ -85,7 +87,8 @@ impl Shared {
 
     /// Whether the server says that it is ready, or that this is none of our business.
     async fn probe(&self) -> bool {
-        let Ok(request) = Request::get("/readyz").body(Body::empty()) else { return false };
+        let request = Request::get("/readyz").header(USER_AGENT, AGENT).body(Body::empty());
+        let Ok(request) = request else { return false };
         let patience = self.settings.timing.probe_max;
         let Ok(Ok(response)) = timeout(patience, self.client().send(request)).await else {
             return false;

@@ -15,7 +15,8 @@ use kube::client::Body;
 use std::time::Duration;
 use tokio::time::timeout;
 
-const AGENT: &str = concat!("rutter/", env!("CARGO_PKG_VERSION"));
+/// What we call ourselves.
+pub(super) const AGENT: &str = concat!("rutter/", env!("CARGO_PKG_VERSION"));
 
 /// Objects asked for at once: what `kubectl` asks for.
 pub(super) const PAGE_LEN: usize = 500;
