@@ -17,7 +17,7 @@ use wire::{Name, NameBuf};
 /// case, if the name was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Searched<'a> {
-    /// The label of the namespace, which exists.
+    /// The label of the namespace, which may not exist ([`Cluster::has`]).
     pub namespace: &'a [u8],
     /// The labels that were looked for, in wire form without the root.
     labels: &'a [u8],
@@ -25,18 +25,29 @@ pub struct Searched<'a> {
     key: &'a [u8],
 }
 
-impl Cluster {
-    /// Takes a name of the search form apart; none if it is not, or in no namespace to be seen.
-    pub fn searched<'a>(&self, view: &View, name: Name<'a>) -> Option<Searched<'a>> {
-        let (_, above) = view.find_zone(name)?;
+impl View {
+    /// Takes a name of the search form apart; none if it is not, or in a namespace that is not shown.
+    pub fn searched<'a>(&self, name: Name<'a>) -> Option<Searched<'a>> {
+        let (_, above) = self.find_zone(name)?;
         let [service, namespace, kind] = last_three(above)?;
         if service == 0 || above[kind..] != *b"\x03svc" {
             return None;
         }
         let key = &above[service..kind];
         let label = namespace_of(key);
-        let exists = view.shows(label) && self.has_namespace(label);
-        exists.then_some(Searched { namespace: label, labels: &above[..namespace], key })
+        self.shows(label).then_some(Searched { namespace: label, labels: &above[..namespace], key })
+    }
+}
+
+impl Cluster {
+    /// Whether there is a namespace for which this was searched.
+    pub fn has(&self, searched: &Searched<'_>) -> bool {
+        self.has_namespace(searched.namespace)
+    }
+
+    /// Takes a name of the search form apart; none if it is not, or in no namespace to be seen.
+    pub fn searched<'a>(&self, view: &View, name: Name<'a>) -> Option<Searched<'a>> {
+        view.searched(name).filter(|searched| self.has(searched))
     }
 
     /// What was looked for as it stands, if nothing in the cluster can be meant by it, now or at

@@ -49,7 +49,7 @@ fn show_lane(lane: &SlowLane, exposition: &mut Exposition) {
     exposition.family("rutter_lane_waiting", Kind::Gauge, help).value("", lane.waiting());
     let help = "How many may wait; more are refused.";
     let max = lane.settings().waiting_max;
-    exposition.family("rutter_lane_waiting_max", Kind::Gauge, help).value("", max);
+    exposition.family("rutter_lane_waiting_max", Kind::Largest, help).value("", max);
     for (work, limited) in [("question", lane.questions()), ("refresh", lane.refreshes())] {
         let of = labels(&[("work", work)]);
         let mut count = |name, help, value| {

@@ -1,8 +1,19 @@
 //! How long to wait after a failure.
 
 use super::settings::Timing;
+use std::hash::BuildHasher;
 use std::time::Duration;
 use tokio::time::Instant;
+
+/// A number by chance: the standard library seeds its hasher from the system.
+pub(super) fn chance() -> u64 {
+    std::hash::RandomState::new().hash_one(())
+}
+
+/// A number by chance, from 0 to 1.
+pub(super) fn fraction() -> f64 {
+    (chance() % 1024) as f64 / 1024.0
+}
 
 /// Waits that double with each failure in a row.
 #[derive(Debug, Default)]

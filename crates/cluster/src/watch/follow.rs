@@ -3,6 +3,7 @@
 use super::encoding::{Encoding, Notice, What};
 use super::failure::{ErrorKind, Failure};
 use super::frames::Frames;
+use super::history::outdated;
 use super::request::broken;
 use super::resource::Resource;
 use crate::objects::Event;
@@ -36,9 +37,16 @@ impl Resource {
         let mut reading = Reading { encoding, ends, heard: now, is_quiet: true };
         let mut frames = Frames::new(encoding);
         let mut body = response.into_body();
+        let mut eras = self.shared.era.subscribe();
         loop {
             let deadline = self.deadline(&reading);
-            let frame = match timeout_at(deadline, body.frame()).await {
+            let frame = tokio::select! {
+                biased;
+                // The sender lives as long as `self`.
+                _ = eras.wait_for(|era| *era != self.era) => return Err(outdated()),
+                frame = timeout_at(deadline, body.frame()) => frame,
+            };
+            let frame = match frame {
                 Err(_) => return Err(self.silence(&reading, deadline)),
                 Ok(None) => return self.check_end(&frames),
                 Ok(Some(Err(error))) => return Err(broken(&error)),
@@ -172,10 +180,13 @@ impl Resource {
             self.shared.status.count_event(self.kind);
         }
         let Some(document) = self.read_object(notice.object) else {
+            // It may be the one that changed last.
+            self.landmark = None;
             self.resume_at(notice.object.bookmark().version());
             return;
         };
         self.resume_at(&document.resource_version);
+        self.note_change(&document, notice.what == What::Deleted);
         events.push(match notice.what {
             What::Deleted => Event::Delete(document.key),
             _ => document.into_event(),

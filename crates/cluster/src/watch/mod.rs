@@ -17,7 +17,8 @@
 //!        └────► list page by page ── all pages ──► watch ── 410, silence
 //!                                                  ▲   │
 //!                                                  └───┘ end, or a failure and a wait:
-//!                                                        resume at the last version
+//!                                                        resume at the last version, if the
+//!                                                        server still knows what we know
 //! ```
 
 mod backoff;
@@ -26,6 +27,8 @@ mod encoding;
 mod failure;
 mod follow;
 mod frames;
+mod history;
+mod recovery;
 mod request;
 mod resource;
 mod restore;
@@ -84,6 +87,8 @@ impl Watch {
         for kind in Kind::ALL.into_iter().filter(|kind| watched.has(*kind)) {
             tasks.spawn_on(keep_watching(kind, shared.clone()), runtime);
         }
+        let looking = shared.clone();
+        tasks.spawn_on(async move { looking.look_for_returns().await }, runtime);
         Ok(Self { shared, synced, _tasks: tasks })
     }
 

@@ -3,6 +3,7 @@
 use super::connect::chain;
 use super::encoding::{Encoding, accepted, refused};
 use super::failure::{ErrorKind, Failure};
+use super::history::Landmark;
 use super::restore::Contact;
 use super::settings::Settings;
 use super::shared::Shared;
@@ -14,37 +15,51 @@ use kube::client::Body;
 use std::time::Duration;
 use tokio::time::timeout;
 
-const AGENT: &str = concat!("rutter/", env!("CARGO_PKG_VERSION"));
+/// What we call ourselves.
+pub(super) const AGENT: &str = concat!("rutter/", env!("CARGO_PKG_VERSION"));
 
 /// Objects asked for at once: what `kubectl` asks for.
 pub(super) const PAGE_LEN: usize = 500;
 /// The most octets of an error's body.
 const ERROR_MAX: usize = 64 << 10;
 
-/// What is asked for, without how.
-fn path(settings: &Settings, kind: Kind) -> String {
+/// What is asked for, without how: all objects, or only one of them.
+fn path(settings: &Settings, kind: Kind, only: Option<&Landmark>) -> String {
     let selector = settings.selector(kind);
     let version = kind.api_version();
     // The group without a name is older than groups.
     let root = if version.contains('/') { "apis" } else { "api" };
-    let mut path = format!("/{root}/{version}/{}?", kind.resource());
+    // By namespace and name the server finds it without looking at all the others.
+    let namespace = only.map(|only| only.namespace.as_str()).filter(|it| !it.is_empty());
+    let within = namespace.map(|it| format!("namespaces/{it}/")).unwrap_or_default();
+    let mut path = format!("/{root}/{version}/{within}{}?", kind.resource());
     if !selector.is_empty() {
         push_parameter(&mut path, "labelSelector", &selector);
     }
-    if kind == Kind::Pod {
-        let live = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Unknown";
-        push_parameter(&mut path, "fieldSelector", live);
+    let live = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Unknown";
+    let live = (kind == Kind::Pod).then(|| live.to_owned());
+    let named = only.map(|only| format!("metadata.name={}", only.name));
+    let fields: Vec<_> = live.into_iter().chain(named).collect();
+    if !fields.is_empty() {
+        push_parameter(&mut path, "fieldSelector", &fields.join(","));
     }
     path
 }
 
 /// The path of a page; of the first if `token` is empty.
 pub(super) fn list_path(settings: &Settings, kind: Kind, token: &str) -> String {
-    let mut path = path(settings, kind);
+    let mut path = path(settings, kind, None);
     push_parameter(&mut path, "limit", &PAGE_LEN.to_string());
     if !token.is_empty() {
         push_parameter(&mut path, "continue", token);
     }
+    path
+}
+
+/// The path of a list of one object that is selected as all are; of any if none is known.
+pub(super) fn check_path(settings: &Settings, kind: Kind, only: Option<&Landmark>) -> String {
+    let mut path = path(settings, kind, only);
+    push_parameter(&mut path, "limit", "1");
     path
 }
 
@@ -56,7 +71,7 @@ pub(super) fn watch_path(
     version: Option<&str>,
     lasts: Duration,
 ) -> String {
-    let mut path = path(settings, kind);
+    let mut path = path(settings, kind, None);
     push_parameter(&mut path, "watch", "true");
     push_parameter(&mut path, "allowWatchBookmarks", "true");
     push_parameter(&mut path, "timeoutSeconds", &lasts.as_secs().max(1).to_string());

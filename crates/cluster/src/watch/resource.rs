@@ -1,18 +1,19 @@
 //! The life of one resource: list, watch, and what to do when that fails.
 //!
-//! How a watch is read lies in `follow`.
+//! How a watch is read lies in `follow`, whether it may go on where it stood in `history`.
 
 use super::LOG;
-use super::backoff::Backoff;
+use super::backoff::{Backoff, chance, fraction};
 use super::encoding::{Encoded, Encoding, Page};
 use super::failure::{ErrorKind, Failure};
+use super::history::Landmark;
+use super::recovery::is_outage;
 use super::request::{PAGE_LEN, list_path, read_body, watch_path};
 use super::restore::Contact;
 use super::shared::Shared;
 use crate::objects::{Document, Event, Kind};
 use http::{Response, StatusCode};
 use kube::client::Body;
-use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, sleep};
@@ -35,6 +36,12 @@ pub(super) struct Resource {
     pub(super) shared: Arc<Shared>,
     /// The version to resume at; none before a list, and when it has to be made anew.
     pub(super) version: Option<String>,
+    /// The history that this version is of ([`Shared::era`]).
+    pub(super) era: u64,
+    /// The newest change in it.
+    pub(super) landmark: Option<Landmark>,
+    /// Whether a list has just told the version, so that nothing can have been taken back.
+    is_fresh: bool,
     /// Whether the server sends bookmarks, so that quiet means something.
     pub(super) has_bookmarks: bool,
     /// Watches in a row that have told nothing.
@@ -42,7 +49,9 @@ pub(super) struct Resource {
     /// Streaming lists in a row that have failed.
     failed_streams: u32,
     absence: Absence,
-    backoff: Backoff,
+    /// Waits for a server that is away, and all others: who is back has not refused before.
+    outages: Backoff,
+    refusals: Backoff,
     /// The last failure that was logged: the same text is not logged again and again.
     complaint: String,
 }
@@ -74,11 +83,15 @@ impl Resource {
             kind,
             shared,
             version: None,
+            era: 0,
+            landmark: None,
+            is_fresh: false,
             has_bookmarks: false,
             quiet_watches: 0,
             failed_streams: 0,
             absence: Absence::Unknown,
-            backoff: Backoff::default(),
+            outages: Backoff::default(),
+            refusals: Backoff::default(),
             complaint: String::new(),
         }
     }
@@ -91,21 +104,32 @@ impl Resource {
                 Task::PagedList => self.list().await,
                 Task::StreamingList | Task::Watch => self.watch().await,
             };
-            let wait = match result {
+            match result {
                 Ok(()) => {
                     self.complaint.clear();
-                    let ended_early = task != Task::PagedList && begun.elapsed() < WATCH_WORTH;
-                    ended_early.then(|| self.next_wait())
+                    if task != Task::PagedList && begun.elapsed() < WATCH_WORTH {
+                        sleep(self.next_wait()).await;
+                    }
                 }
-                Err(failure) => self.handle(&failure, task),
-            };
-            if let Some(wait) = wait {
-                sleep(wait).await;
+                Err(failure) => self.recover(&failure, task).await,
             }
         }
     }
 
-    fn task(&self) -> Task {
+    /// Draws the conclusions from a failure, and waits.
+    async fn recover(&mut self, failure: &Failure, task: Task) {
+        let Some(wait) = self.handle(failure, task) else { return };
+        if !is_outage(failure) {
+            sleep(wait).await;
+        } else if self.shared.wait_for_return(wait).await {
+            self.outages = Backoff::default();
+        }
+    }
+
+    fn task(&mut self) -> Task {
+        if self.era != self.shared.era() {
+            self.version = None;
+        }
         if self.version.is_some() {
             Task::Watch
         } else if self.failed_streams < STREAMS_MAX && self.shared.may_stream() {
@@ -116,7 +140,7 @@ impl Resource {
     }
 
     fn next_wait(&mut self) -> Duration {
-        self.backoff.next(&self.shared.settings.timing, Instant::now(), chance())
+        self.refusals.next(&self.shared.settings.timing, Instant::now(), chance())
     }
 
     /// Counts and logs a failure; gives the wait that has to follow.
@@ -143,6 +167,10 @@ impl Resource {
             && let Err(error) = self.shared.renew_client()
         {
             tracing::warn!(target: LOG, "{error}");
+        }
+        if is_outage(failure) {
+            let timing = &self.shared.settings.timing;
+            return Some(self.outages.next(timing, Instant::now(), chance()));
         }
         let longest = self.shared.settings.timing.retry_max * 10;
         let asked = failure.retry_after.unwrap_or_default().min(longest);
@@ -222,12 +250,16 @@ impl Resource {
             let page = Page::read(encoding, &body)?;
             for items in page.items.chunks(BATCH_LEN) {
                 let read = items.iter().filter_map(|item| self.read_object(*item));
-                let batch: Vec<_> = read.map(Document::into_event).collect();
-                self.shared.apply_page(batch);
+                let batch: Vec<_> = read.collect();
+                for document in &batch {
+                    self.note_change(document, false);
+                }
+                self.shared.apply_page(batch.into_iter().map(Document::into_event));
             }
             self.shared.status.hear(self.kind, SystemTime::now());
             if page.next.is_empty() {
                 self.finish_list(page.version, false);
+                self.is_fresh = true;
                 return Ok(());
             }
             if page.next == token {
@@ -245,7 +277,9 @@ impl Resource {
         })
     }
 
-    fn begin_list(&self) {
+    fn begin_list(&mut self) {
+        self.era = self.shared.era();
+        self.landmark = None;
         self.shared.apply([Event::RelistBegin(self.kind)]);
     }
 
@@ -261,8 +295,11 @@ impl Resource {
     /// Follows the changes since the version until the server ends it; without a version, what
     /// there is comes first.
     async fn watch(&mut self) -> Result<(), Failure> {
+        let is_fresh = std::mem::take(&mut self.is_fresh);
         if self.version.is_none() {
             self.begin_list();
+        } else if !is_fresh {
+            self.check_history().await?;
         }
         let lasts = self.watch_time();
         let path = watch_path(&self.shared.settings, self.kind, self.version.as_deref(), lasts);
@@ -290,20 +327,15 @@ impl Resource {
         }
     }
 
+    pub(super) fn note_change(&mut self, document: &Document, is_gone: bool) {
+        let version = &document.resource_version;
+        Landmark::note(&mut self.landmark, &document.key, version, is_gone);
+    }
+
     /// How long the next watch shall last: by chance, so that not all are renewed at once.
     fn watch_time(&self) -> Duration {
         let timing = &self.shared.settings.timing;
         let spread = timing.watch_max.saturating_sub(timing.watch_min);
         timing.watch_min + spread.mul_f64(fraction())
     }
-}
-
-/// A number by chance: the standard library seeds its hasher from the system.
-fn chance() -> u64 {
-    std::hash::RandomState::new().hash_one(())
-}
-
-/// A number by chance, from 0 to 1.
-fn fraction() -> f64 {
-    (chance() % 1024) as f64 / 1024.0
 }

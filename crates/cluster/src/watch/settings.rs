@@ -162,6 +162,13 @@ pub struct Timing {
     /// How long after a resource was absent it is looked for again, up to half as long more by
     /// chance; also how long one that was there must be absent until it counts as gone.
     pub absent_retry: Duration,
+    /// How long after an outage it is asked whether the server is back, and then again, up to twice as
+    /// long by chance.
+    pub probe_every: Duration,
+    /// How long the server may take to say so.
+    pub probe_max: Duration,
+    /// Over how much time those who waited for the server go on when it is back.
+    pub return_spread: Duration,
 }
 
 impl Default for Timing {
@@ -176,6 +183,9 @@ impl Default for Timing {
             quiet_max: Duration::from_secs(150),
             streaming_retry: Duration::from_secs(600),
             absent_retry: Duration::from_secs(60),
+            probe_every: Duration::from_secs(2),
+            probe_max: Duration::from_secs(3),
+            return_spread: Duration::from_secs(6),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the tasks of one watch share.
 
 use super::connect::{self, ConnectError};
+use super::recovery::Recovery;
 use super::restore::Origin;
 use super::settings::Settings;
 use super::status::Status;
@@ -21,6 +22,9 @@ pub(super) struct Shared {
     pub(super) status: Status,
     /// What a snapshot needs to know of the API server.
     pub(super) origin: Origin,
+    /// The number of the history that the API server tells, see `history`.
+    pub(super) era: watch::Sender<u64>,
+    pub(super) recovery: Recovery,
     /// Held while a batch is applied, never across a wait.
     model: Mutex<Model>,
     client: Mutex<Client>,
@@ -44,6 +48,8 @@ impl Shared {
             cluster: model.cluster().clone(),
             status: Status::default(),
             origin: Origin::default(),
+            era: watch::channel(0).0,
+            recovery: Recovery::default(),
             model: Mutex::new(model),
             client: Mutex::new(client),
             paged_until: Mutex::new(None),

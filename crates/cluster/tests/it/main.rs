@@ -6,6 +6,7 @@ mod answers;
 mod api;
 mod common;
 mod external;
+mod forms;
 mod histories;
 mod order;
 mod transfer;

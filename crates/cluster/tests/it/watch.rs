@@ -157,6 +157,9 @@ async fn a_watch_resumes_where_it_ended_or_broke() {
     drop(first);
     let seen = api.request("services", 2).await;
     assert_eq!(parameter(&seen, "resourceVersion"), Some("20"));
+    // Not without a look whether the server still knows what it told last.
+    let one = "/api/v1/namespaces/shop/services?fieldSelector=metadata.name=a&limit=1";
+    assert_eq!(api.checks(), [one]);
     second.event("MODIFIED", &service("a", "10.0.0.2", 21)).await;
     has_address(&watch, "a", "10.0.0.2").await;
     second.cut();

@@ -1,15 +1,19 @@
 //! An API server with a bad day: whatever it does, what is known is answered, and in the end what
 //! there is is known.
 
+use crate::api::until;
 use crate::watch::{address, errors, has_address, is_gone, quick, start};
 use cluster::watch::{ErrorKind, Server, Settings, Watch};
 use cluster::{Found, Kind};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use testkit::FakeApi;
 use testkit::kubernetes::{Condition, Streaming};
 use tokio::runtime::Runtime;
+
+/// More than a fake server goes back when it is restored.
+const VERSIONS: usize = 600;
 
 const SHOP: &str = "{kind: Namespace, metadata: {name: shop}}";
 
@@ -127,15 +131,71 @@ async fn a_restored_backup_is_found_out() {
     let api = FakeApi::start(0).unwrap();
     api.apply(&format!("{SHOP}\n---\n{}", service("old", "10.0.0.1"))).unwrap();
     let server = Server::Endpoint { url: api.url(), tls: None };
-    let mut settings = Settings { timing: quick(), ..Settings::new(server) };
-    // The fake server sends bookmarks each second.
-    settings.timing.quiet_max = Duration::from_millis(1500);
-    let watch = start(settings);
+    let watch = start(Settings { timing: quick(), ..Settings::new(server) });
     watch.synced().await;
     api.restore_backup();
     api.delete(&service("old", "10.0.0.1")).unwrap();
     api.apply(&service("new", "10.0.0.2")).unwrap();
     has_address(&watch, "new", "10.0.0.2").await;
     is_gone(&watch, "old").await;
-    assert!(errors(&watch, Kind::Service, ErrorKind::Silence) >= 2);
+    // All lists were made again, and once.
+    for kind in [Kind::Namespace, Kind::Service, Kind::EndpointSlice] {
+        let lists = || watch.status().counts(kind).lists;
+        until(|| (lists() == 2).then_some(())).await;
+        assert_eq!(errors(&watch, kind, ErrorKind::Silence), 0);
+    }
+}
+
+/// Between the restored state and the first request there were more changes than had been lost.
+#[tokio::test]
+async fn a_restored_backup_is_found_out_whose_versions_have_caught_up() {
+    let mut api = FakeApi::start(0).unwrap();
+    api.apply(&format!("{SHOP}\n---\n{}", service("old", "10.0.0.1"))).unwrap();
+    let server = Server::Endpoint { url: api.url(), tls: None };
+    let watch = start(Settings { timing: quick(), ..Settings::new(server) });
+    watch.synced().await;
+    api.set(Condition::Down).unwrap();
+    api.restore_backup();
+    api.delete(&service("old", "10.0.0.1")).unwrap();
+    api.apply(&service("new", "10.0.0.2")).unwrap();
+    for _ in 0..VERSIONS {
+        api.apply(&service("other", "10.0.0.3")).unwrap();
+    }
+    api.set(Condition::Up).unwrap();
+    has_address(&watch, "new", "10.0.0.2").await;
+    is_gone(&watch, "old").await;
+}
+
+/// Who has waited for long goes on soon after the server is back.
+#[tokio::test]
+async fn long_waits_end_when_the_server_is_back() {
+    let mut api = FakeApi::start(0).unwrap();
+    api.apply(&format!("{SHOP}\n---\n{}", service("a", "10.0.0.1"))).unwrap();
+    let server = Server::Endpoint { url: api.url(), tls: None };
+    for condition in [Condition::Down, Condition::Failing(503), Condition::Hanging] {
+        let mut settings = Settings::new(server.clone());
+        settings.timing.retry_min = Duration::from_secs(3600);
+        settings.timing.retry_max = Duration::from_secs(3600);
+        settings.timing.silence_max = Duration::from_millis(100);
+        settings.timing.probe_every = Duration::from_millis(20);
+        settings.timing.probe_max = Duration::from_millis(100);
+        settings.timing.return_spread = Duration::from_millis(50);
+        let watch = start(settings);
+        watch.synced().await;
+        // A watch that ends sooner than after a second is a reason to wait by itself.
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+        api.set(condition).unwrap();
+        api.cut_watches();
+        let failures = || ErrorKind::ALL.map(|error| errors(&watch, Kind::Service, error));
+        until(|| (failures().iter().sum::<u64>() > 0).then_some(())).await;
+        let waiting = Instant::now();
+        // Several probes find nobody.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(failures().iter().sum::<u64>(), 1, "{condition:?}: nobody goes on meanwhile");
+        api.set(Condition::Up).unwrap();
+        api.apply(&service("b", "10.0.0.2")).unwrap();
+        has_address(&watch, "b", "10.0.0.2").await;
+        assert!(waiting.elapsed() < Duration::from_secs(5), "{condition:?}");
+        api.delete(&service("b", "10.0.0.2")).unwrap();
+    }
 }

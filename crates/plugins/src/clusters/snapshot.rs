@@ -242,13 +242,13 @@ impl Snapshot {
         if let Some(age) = self.age() {
             let name = "rutter_kubernetes_snapshot_age_seconds";
             let help = "Time since the snapshot on the disk was true.";
-            exposition.family(name, MetricKind::Gauge, help).value(&of, age.as_secs());
+            exposition.family(name, MetricKind::Largest, help).value(&of, age.as_secs());
         }
         let name = "rutter_kubernetes_snapshot_serving";
         let help =
             "Whether answers come from the snapshot, as the API server has not told everything.";
-        let serving = u8::from(watch.is_restored());
-        exposition.family(name, MetricKind::Gauge, help).value(&of, serving);
+        let serving = u64::from(watch.is_restored());
+        exposition.family(name, MetricKind::Largest, help).value(&of, serving);
     }
 }
 

@@ -6,7 +6,7 @@ use crate::metrics::{Collect, Exposition, Gauge, Histogram, Kind as MetricKind, 
 use crate::stamp::Stamp;
 use chain::Clock;
 use cluster::manifests::{File, Manifests, Mistake};
-use cluster::watch::{ErrorKind, Settings, Watch};
+use cluster::watch::{Settings, Watch};
 use cluster::{Cluster, Kind, Model};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -170,13 +170,11 @@ fn collect_resource(watch: &Watch, kind: Kind, exposition: &mut Exposition) {
     let help = "Time since the API server last said anything about a resource.";
     if let Some(heard) = status.heard(kind) {
         let age = SystemTime::now().duration_since(heard).unwrap_or_default();
-        exposition.family(name, MetricKind::Gauge, help).value(&of, age.as_secs_f64());
+        exposition.family(name, MetricKind::Largest, help).value(&of, age.as_secs_f64());
     }
     let name = "rutter_kubernetes_watch_errors_total";
     let mut errors = exposition.family(name, MetricKind::Counter, "Failures of lists and watches.");
-    for (error, value) in
-        counts.errors.iter().map(|(error, value): &(ErrorKind, u64)| (error, value))
-    {
+    for (error, value) in counts.errors {
         errors.value(&labels_of(watch, &[("error", error.name()), ("resource", resource)]), value);
     }
 }

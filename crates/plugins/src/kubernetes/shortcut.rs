@@ -57,9 +57,9 @@ impl Shortcut {
 
     fn count_denial(&self, cluster: &Cluster, view: &View, x: &Exchange) {
         if x.question.rtype.is_address()
-            && let Some(searched) = cluster.searched(view, x.question.name())
+            && let Some(searched) = view.searched(x.question.name())
         {
-            self.wasted.count(searched.namespace, x.worker);
+            self.wasted.count(searched.namespace, x.worker, || cluster.has(&searched));
         }
     }
 }

@@ -36,26 +36,36 @@ impl Wasted {
         }
     }
 
-    /// Counts a denial in the namespace with this label in lower case.
-    pub(super) fn count(&self, namespace: &[u8], worker: u16) {
-        bump(&self.counts.of(worker)[self.place(namespace)], worker, 1);
+    /// Counts a denial in the namespace with this label in lower case. Whether it `exists` is asked
+    /// only when it is new here: a label that names nothing must not take a place.
+    pub(super) fn count(&self, namespace: &[u8], worker: u16, exists: impl FnOnce() -> bool) {
+        if let Some(place) = self.place(namespace, exists) {
+            bump(&self.counts.of(worker)[place], worker, 1);
+        }
     }
 
     /// The place of a namespace, new or not; or that of all others.
-    fn place(&self, namespace: &[u8]) -> usize {
+    fn place(&self, namespace: &[u8], exists: impl FnOnce() -> bool) -> Option<usize> {
+        let others = || Some(NAMESPACES_MAX);
         let mut label: Label = [0; LABEL_MAX + 1];
-        let Some(octets) = label.get_mut(1..=namespace.len()) else { return NAMESPACES_MAX };
+        let Some(octets) = label.get_mut(1..=namespace.len()) else { return others() };
         octets.copy_from_slice(namespace);
         label[0] = namespace.len() as u8;
         let first = hash(namespace) as usize;
-        for probe in 0..PROBES {
-            let place = first.wrapping_add(probe) % NAMESPACES_MAX;
-            // Who comes second to an empty place finds who was first.
-            if *self.names[place].get_or_init(|| label) == label {
-                return place;
+        let places = (0..PROBES).map(|probe| first.wrapping_add(probe) % NAMESPACES_MAX);
+        for place in places.clone() {
+            match self.names[place].get() {
+                Some(name) if *name == label => return Some(place),
+                Some(_) => {}
+                None => break,
             }
         }
-        NAMESPACES_MAX
+        if !exists() {
+            return None;
+        }
+        // Who comes second to an empty place finds who was first.
+        let mut places = places;
+        places.find(|place| *self.names[*place].get_or_init(|| label) == label).or_else(others)
     }
 
     fn totals(&self) -> BTreeMap<String, u64> {
@@ -105,7 +115,7 @@ mod tests {
         let wasted = Wasted::new(2);
         for round in 0..3 {
             for index in 0..2 * NAMESPACES_MAX {
-                wasted.count(format!("team-{index}").as_bytes(), round % 3);
+                wasted.count(format!("team-{index}").as_bytes(), round % 3, || true);
             }
         }
         let totals = wasted.totals();
@@ -120,16 +130,26 @@ mod tests {
     fn as_many_as_clusters_have_find_a_place() {
         let wasted = Wasted::new(1);
         for index in 0..NAMESPACES_MAX / 2 {
-            wasted.count(format!("ns-{index}").as_bytes(), 1);
+            wasted.count(format!("ns-{index}").as_bytes(), 1, || true);
         }
         assert_eq!(wasted.totals().len(), NAMESPACES_MAX / 2);
+    }
+
+    #[test]
+    fn what_does_not_exist_takes_no_place_and_what_has_one_keeps_it() {
+        let wasted = Wasted::new(1);
+        wasted.count(b"nowhere", 1, || false);
+        assert!(wasted.totals().is_empty());
+        wasted.count(b"shop", 1, || true);
+        wasted.count(b"shop", 1, || panic!("it is known"));
+        assert_eq!(wasted.totals()["shop"], 2);
     }
 
     #[test]
     fn any_octets_are_counted() {
         let wasted = Wasted::new(1);
         for namespace in [&b""[..], b"other", &[0xff; 63], &[b'x'; 64], &[b'x'; 300]] {
-            wasted.count(namespace, 9);
+            wasted.count(namespace, 9, || true);
         }
         let totals = wasted.totals();
         assert_eq!(totals["other"], 3);

@@ -41,7 +41,7 @@ impl Collect for ProcessFigures {
         ]);
         exposition
             .family("coredns_build_info", Kind::Gauge, "Which build this is.")
-            .value(&build, 1);
+            .value(&build, 1_u64);
         let panics = self.panics.load(Relaxed);
         let mut counter = |name, help, value| {
             exposition.family(name, Kind::Counter, help).value("", value);

@@ -1,8 +1,8 @@
 //! A Kubernetes API server that lists and watches what a test puts into it, and fails when told to.
 //!
 //! It speaks JSON over plain HTTP and serves lists with pages, watches with bookmarks, streaming
-//! lists, label and field selectors. It has no authentication, no writing requests and no lists of
-//! one namespace: a DNS server uses none of these on it. Start with [`FakeApi::start`].
+//! lists, label and field selectors, of all namespaces or one. It has no authentication and no writing
+//! requests: a DNS server uses none of these on it. Start with [`FakeApi::start`].
 
 mod resource;
 mod selector;

@@ -47,15 +47,18 @@ impl Resource {
         RESOURCES.iter().find(|resource| resource.plural == plural)
     }
 
-    /// The one whose objects of all namespaces lie under this path.
-    pub(super) fn of_path(path: &str) -> Option<&'static Self> {
-        RESOURCES.iter().find(|resource| {
+    /// The one whose objects lie under this path: all, or those of the namespace that comes with it.
+    pub(super) fn of_path(path: &str) -> Option<(&'static Self, Option<&str>)> {
+        RESOURCES.iter().find_map(|resource| {
             let root = if resource.api_version.contains('/') { "/apis/" } else { "/api/" };
-            let (group, plural) = (resource.api_version, resource.plural);
-            path.strip_prefix(root)
-                .and_then(|path| path.strip_prefix(group))
-                .and_then(|path| path.strip_prefix('/'))
-                == Some(plural)
+            let path = path.strip_prefix(root)?.strip_prefix(resource.api_version)?;
+            let path = path.strip_prefix('/')?;
+            let within = path.strip_prefix("namespaces/").and_then(|path| path.split_once('/'));
+            match within {
+                Some((namespace, plural)) => (resource.namespaced && plural == resource.plural)
+                    .then_some((resource, Some(namespace))),
+                None => (path == resource.plural).then_some((resource, None)),
+            }
         })
     }
 }
@@ -66,10 +69,21 @@ mod tests {
 
     #[test]
     fn paths() {
-        let kind = |path| Resource::of_path(path).map(|resource| resource.kind);
-        assert_eq!(kind("/api/v1/services"), Some("Service"));
-        assert_eq!(kind("/apis/discovery.k8s.io/v1/endpointslices"), Some("EndpointSlice"));
-        for path in ["/api/v1/secrets", "/apis/v1/services", "/api/v1/services/x", "", "/api/v1"] {
+        let kind = |path| Resource::of_path(path).map(|(resource, within)| (resource.kind, within));
+        assert_eq!(kind("/api/v1/services"), Some(("Service", None)));
+        assert_eq!(kind("/api/v1/namespaces"), Some(("Namespace", None)));
+        assert_eq!(kind("/api/v1/namespaces/shop/services"), Some(("Service", Some("shop"))));
+        let slices = "/apis/discovery.k8s.io/v1/endpointslices";
+        assert_eq!(kind(slices), Some(("EndpointSlice", None)));
+        for path in [
+            "/api/v1/secrets",
+            "/apis/v1/services",
+            "/api/v1/services/x",
+            "/api/v1/namespaces/shop/namespaces",
+            "/api/v1/namespaces/shop",
+            "",
+            "/api/v1",
+        ] {
             assert_eq!(kind(path), None, "{path}");
         }
     }

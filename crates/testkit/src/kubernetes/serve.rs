@@ -56,7 +56,8 @@ fn answer(shared: &Shared, mut stream: &TcpStream, request: &http::Request) -> i
     let resource = Resource::of_path(&request.path);
     let number = state.requests.len();
     if number < REQUESTS_MAX {
-        let resource = resource.map_or(&request.path[..], |resource| resource.plural).to_owned();
+        let resource = resource.map_or(&request.path[..], |(resource, _)| resource.plural);
+        let resource = resource.to_owned();
         state.requests.push(Request { verb, resource, status: 0 });
     }
     while state.condition == Condition::Hanging {
@@ -115,8 +116,9 @@ impl State {
             Condition::Down => return Err(Refusal::new(503, "ServiceUnavailable", "going down")),
             Condition::Up | Condition::Hanging => {}
         }
-        let served = |resource: &&Resource| !self.absent.contains(resource.plural);
-        let Some(resource) = Resource::of_path(&request.path).filter(served) else {
+        let found = Resource::of_path(&request.path);
+        let served = found.filter(|(resource, _)| !self.absent.contains(resource.plural));
+        let Some((resource, namespace)) = served else {
             let message = "the server could not find the requested resource";
             return Err(Refusal::new(404, "NotFound", message));
         };
@@ -130,7 +132,11 @@ impl State {
             return Err(Refusal::new(422, "Invalid", message));
         }
         let text = |key| request.parameter(key).unwrap_or_default();
-        let selector = Selector::read(text("labelSelector"), text("fieldSelector"))
+        let mut fields = text("fieldSelector").to_owned();
+        if let Some(namespace) = namespace {
+            fields.push_str(&format!(",metadata.namespace={namespace}"));
+        }
+        let selector = Selector::read(text("labelSelector"), &fields)
             .ok_or_else(|| Refusal::new(400, "BadRequest", "unable to parse the selectors"))?;
         Ok((resource, selector))
     }
@@ -198,6 +204,11 @@ mod tests {
         let (status, list) = get(&api, "/api/v1/services?labelSelector=app%3Dweb");
         assert_eq!((status, &list["kind"]), (200, &json!("ServiceList")));
         assert_eq!(list["items"][0]["metadata"]["name"], "web");
+        let one = "/api/v1/namespaces/default/services?fieldSelector=metadata.name%3Ddb";
+        let (_, list) = get(&api, one);
+        assert_eq!(list["items"].as_array().map(Vec::len), Some(1));
+        let (_, list) = get(&api, &one.replace("default", "shop"));
+        assert_eq!(list["items"].as_array().map(Vec::len), Some(0));
         let (_, list) = get(&api, "/api/v1/services?limit=1");
         assert_eq!(list["metadata"]["remainingItemCount"], 1);
         let token = list["metadata"]["continue"].as_str().unwrap();
@@ -208,7 +219,7 @@ mod tests {
         assert_eq!(get(&api, "/api/v1/secrets").0, 404);
         assert_eq!(get(&api, "/api/v1/services?labelSelector=%28").0, 400);
         let requests = api.requests();
-        assert_eq!((requests.len(), requests[0].verb, requests[3].status), (6, Verb::List, 410));
+        assert_eq!((requests.len(), requests[0].verb, requests[5].status), (8, Verb::List, 410));
     }
 
     #[test]

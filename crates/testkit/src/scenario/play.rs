@@ -4,7 +4,11 @@ use super::report::{Difference, Failure};
 use super::server::{Kind, Server};
 use super::stage::Stage;
 use super::step::{Action, Count, Scenario, Step};
-use super::{markdown::Section, pattern, sample::ExpectedSample};
+use super::{
+    markdown::Section,
+    pattern,
+    sample::{ExpectedSample, repeated},
+};
 use crate::dns::{self, Client, Expected, Question};
 use crate::http;
 use crate::process::Process;
@@ -330,6 +334,9 @@ fn asked(stage: &Stage, upstream: usize, lines: &[(Question, Count)]) -> Result<
 fn metrics(address: &str, samples: &[ExpectedSample]) -> Result<(), String> {
     let address = address.parse().map_err(|_| format!("`{address}` is no address"))?;
     let page = http::get(address, "/metrics").map_err(|error| format!("/metrics: {error}"))?;
+    if let Some(sample) = repeated(&page.body) {
+        return Err(format!("the metrics have the same series twice:\n{sample}"));
+    }
     match samples.iter().find(|sample| !sample.holds(&page.body)) {
         Some(sample) => {
             let kin = sample.kin(&page.body).join("\n");

@@ -2,7 +2,7 @@
 
 use super::mistake::Mistake;
 use super::pattern;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A sample that must be there: `NAME{LABELS} VALUE`.
 ///
@@ -16,7 +16,7 @@ pub(super) struct ExpectedSample {
     pub(super) text: String,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Series {
     name: String,
     labels: BTreeMap<String, String>,
@@ -84,6 +84,12 @@ impl ExpectedSample {
     }
 }
 
+/// The first sample whose series was there before: Prometheus refuses the whole page.
+pub(super) fn repeated(page: &str) -> Option<&str> {
+    let mut seen = BTreeSet::new();
+    page.lines().find(|line| Series::split(line).is_some_and(|(series, _)| !seen.insert(series)))
+}
+
 impl Series {
     /// Name and labels, and what follows them; none for comments and what is no sample.
     fn split(line: &str) -> Option<(Self, &str)> {
@@ -135,6 +141,13 @@ mod tests {
         }
         let sample = ExpectedSample::read("asked{} 9").unwrap();
         assert_eq!(sample.kin(PAGE).len(), 2);
+    }
+
+    #[test]
+    fn a_series_is_there_once() {
+        assert_eq!(repeated(PAGE), None);
+        let twice = "asked{zone=\"a.\",server=\"dns://:53\"} 7";
+        assert_eq!(repeated(&format!("{PAGE}{twice}\n")), Some(twice));
     }
 
     #[test]
