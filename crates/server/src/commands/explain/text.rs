@@ -1,0 +1,334 @@
+//! An account as text: the answer first, then what was asked, then why.
+
+use super::account::{Account, Asked};
+use super::walked::{Act, Explanation, Origin, Outcome, Place, Seen, Stage};
+use std::fmt::Write;
+
+/// The account for people.
+pub(super) fn text(account: &Account) -> String {
+    let mut text = headline(account);
+    text += &circumstances(account);
+    text += &table(account);
+    text += "\nwhy\n";
+    for group in groups(&account.questions) {
+        text += &why(&group);
+    }
+    if !account.advice.is_empty() {
+        text += "\nadvice\n";
+        for advice in &account.advice {
+            text += &format!("  {advice}\n");
+        }
+    }
+    text
+}
+
+/// What the program that looks for the name gets.
+fn headline(account: &Account) -> String {
+    let name = &account.name;
+    let answers: Vec<_> = account.questions.iter().filter(|asked| asked.is_answered()).collect();
+    if answers.is_empty() {
+        let last = account.questions.last().map(|asked| verdict(&asked.explanation));
+        return format!("{name} has no answer: {}\n", last.unwrap_or_default());
+    }
+    let mut text = format!("{name} is answered\n");
+    for asked in answers {
+        for record in &asked.explanation.answer {
+            text += &format!("  {record}\n");
+        }
+        text += &format!("  by {}\n", origins(&asked.explanation.answered_by));
+    }
+    text
+}
+
+fn circumstances(account: &Account) -> String {
+    let mut text = format!("\nclient    {}\n", account.client);
+    for remark in &account.remarks {
+        text += &format!("          {remark}\n");
+    }
+    if let Some(search) = &account.search {
+        text += &format!("search    {}   ndots {}\n", search.domains.join(" "), search.ndots);
+    }
+    text + &format!("listener  {}\n", account.listener)
+}
+
+/// A line for each question.
+fn table(account: &Account) -> String {
+    let rows = account.questions.iter().enumerate().map(|(index, asked)| {
+        let it = &asked.explanation;
+        let by = it.answered_by.last().map(|by| format!("{} {}", by.plugin, by.place));
+        let wasted = if asked.wasted { "wasted" } else { "" };
+        [
+            (index + 1).to_string(),
+            it.name.clone(),
+            it.rtype.clone(),
+            short(it),
+            by.unwrap_or_default(),
+            wasted.to_owned(),
+        ]
+    });
+    format!("\nasked\n{}", aligned(rows.collect()))
+}
+
+/// The code, and what an empty answer means.
+fn short(it: &Explanation) -> String {
+    match it.outcome {
+        Outcome::NoData => format!("{}, no data", it.rcode),
+        Outcome::Dropped => "no reply".to_owned(),
+        Outcome::NotAsked => "not asked".to_owned(),
+        _ => it.rcode.clone(),
+    }
+}
+
+fn verdict(it: &Explanation) -> String {
+    match (it.outcome, &it.failure) {
+        (Outcome::NotAsked, _) => "another server would have to be asked (--offline)".to_owned(),
+        (Outcome::Dropped, _) => "the question is dropped".to_owned(),
+        (Outcome::NoData, _) => format!("the name exists, but has no {} records", it.rtype),
+        (_, Some(failure)) => format!("{} ({failure})", it.rcode),
+        _ => it.rcode.clone(),
+    }
+}
+
+fn origins(origins: &[Origin]) -> String {
+    let each: Vec<_> = origins.iter().map(|it| format!("{} ({})", it.plugin, it.place)).collect();
+    each.join(", then ")
+}
+
+/// Questions whose steps read the same: mostly A and AAAA of one name.
+struct Group<'a> {
+    numbers: Vec<usize>,
+    types: Vec<&'a str>,
+    first: &'a Explanation,
+    steps: String,
+}
+
+fn groups(questions: &[Asked]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for (index, asked) in questions.iter().enumerate() {
+        let it = &asked.explanation;
+        let steps = steps(it);
+        match groups.last_mut() {
+            Some(last) if last.first.name == it.name && last.steps == steps => {
+                last.numbers.push(index + 1);
+                last.types.push(&it.rtype);
+            }
+            _ => groups.push(Group {
+                numbers: vec![index + 1],
+                types: vec![&it.rtype],
+                first: it,
+                steps,
+            }),
+        }
+    }
+    groups
+}
+
+fn why(group: &Group<'_>) -> String {
+    let numbers: Vec<_> = group.numbers.iter().map(ToString::to_string).collect();
+    let mut text =
+        format!("{}  {} {}\n", numbers.join(","), group.first.name, group.types.join(" and "));
+    text += &group.steps;
+    let it = group.first;
+    if let Some(waited) = it.waited_ms {
+        let _ = writeln!(text, "   waited {waited:.1} ms for others");
+    }
+    if it.steps_left_out > 0 {
+        let _ = writeln!(text, "   {} more steps are left out", it.steps_left_out);
+    }
+    text
+}
+
+/// The steps of a walk, a line each; plugins that only let pass share one.
+fn steps(it: &Explanation) -> String {
+    let mut text = String::new();
+    let mut rows: Vec<(u8, [String; 3])> = Vec::new();
+    let mut passed: Vec<&str> = Vec::new();
+    for stage in &it.steps {
+        if is_plain_pass(stage) {
+            if let Act::Query { origin, .. } = &stage.what {
+                passed.push(origin.plugin);
+            }
+            continue;
+        }
+        if stage.what == Act::Heard || is_idle_response(stage) {
+            continue;
+        }
+        if !passed.is_empty() {
+            rows.push((stage.depth, [passed.join(" "), String::new(), "let it pass".to_owned()]));
+            passed.clear();
+        }
+        let row = match &stage.what {
+            Act::Asked { question, block, other_blocks } => {
+                flush(&mut text, &mut rows);
+                text += &begin(stage.depth, question, block.as_ref(), other_blocks);
+                continue;
+            }
+            Act::Query { origin, step } | Act::Resolve { origin, step } => {
+                [origin.plugin.to_owned(), origin.place.clone(), decision(stage, step)]
+            }
+            Act::Response { origin } => {
+                let told = format!("on the way back: {}", decision(stage, ""));
+                [origin.plugin.to_owned(), origin.place.clone(), told]
+            }
+            Act::Unfinished { origin } => {
+                let told = format!("{}, and did not come to an end", stage.notes.join("; "));
+                [origin.plugin.to_owned(), origin.place.clone(), told]
+            }
+            Act::Failed | Act::Heard => {
+                let failure = stage.reply.as_ref().and_then(|(_, after)| after.failure.clone());
+                ["nobody".to_owned(), String::new(), failure.unwrap_or_default()]
+            }
+        };
+        rows.push((stage.depth, row));
+    }
+    flush(&mut text, &mut rows);
+    text
+}
+
+/// The line that begins a question: the block, and those that stand back behind it.
+fn begin(depth: u8, question: &str, block: Option<&Place>, others: &[Place]) -> String {
+    let indent = indent(depth);
+    let mut text = String::new();
+    if depth > 0 {
+        text += &format!("{indent}then {question}\n");
+    }
+    let Some(block) = block else {
+        return text + &format!("{indent}no server block serves the name\n");
+    };
+    text += &format!("{indent}block {} ({})", block.zone, block.place);
+    if !others.is_empty() {
+        let others: Vec<_> =
+            others.iter().map(|other| format!("{} ({})", other.zone, other.place)).collect();
+        text += &format!(", whose zone is longer than that of {}", others.join(", "));
+    }
+    text + "\n"
+}
+
+fn indent(depth: u8) -> String {
+    " ".repeat(3 + 2 * usize::from(depth))
+}
+
+fn flush(text: &mut String, rows: &mut Vec<(u8, [String; 3])>) {
+    let widths = [0, 1].map(|column| {
+        let lengths = rows.iter().filter(|(_, row)| !row[1].is_empty());
+        lengths.map(|(_, row)| row[column].chars().count()).max().unwrap_or_default()
+    });
+    for (depth, [plugin, place, told]) in rows.drain(..) {
+        let indent = indent(depth);
+        let line = if place.is_empty() {
+            format!("{indent}  {plugin}: {told}")
+        } else {
+            let [plugin_width, place_width] = widths;
+            format!("{indent}  {plugin:plugin_width$}  {place:place_width$}  {told}")
+        };
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+}
+
+fn is_plain_pass(stage: &Stage) -> bool {
+    let passes = matches!(stage.what, Act::Query { step: "next", .. });
+    passes && stage.notes.is_empty() && stage.question.is_none() && stage.reply.is_none()
+}
+
+/// On the way back only what somebody did or says is worth a line. A plugin that has asked for
+/// something else gets its question back without a word.
+fn is_idle_response(stage: &Stage) -> bool {
+    let changes = stage.reply.as_ref().is_some_and(|(before, after)| change(before, after) != "");
+    matches!(stage.what, Act::Response { .. }) && stage.notes.is_empty() && !changes
+}
+
+fn decision(stage: &Stage, step: &str) -> String {
+    let mut told = stage.notes.clone();
+    if let Some(question) = stage.question.as_ref().filter(|_| stage.notes.is_empty()) {
+        told.push(format!("asks for {question}"));
+    }
+    let ends = match step {
+        "done" => stage.reply.as_ref().map(|(_, after)| result(after)).unwrap_or_default(),
+        "drop" => "no reply".to_owned(),
+        "chase" => "the server is asked for the target".to_owned(),
+        "" => stage.reply.as_ref().map(|(old, new)| change(old, new)).unwrap_or_default(),
+        _ => String::new(),
+    };
+    if told.is_empty() && step == "done" {
+        told.push("answers".to_owned());
+    }
+    told.extend((!ends.is_empty() && step == "").then(|| ends.clone()));
+    let told = told.join("; ");
+    if ends.is_empty() || step == "" { told } else { format!("{told} -> {ends}") }
+}
+
+/// What a reply comes to.
+fn result(seen: &Seen) -> String {
+    match (&seen.failure, seen.answer.len()) {
+        (Some(failure), _) => format!("{} ({failure})", seen.rcode),
+        (None, 0) if seen.rcode == "NOERROR" && seen.authority.is_empty() => {
+            "NOERROR, an empty answer".to_owned()
+        }
+        (None, 0) if seen.rcode == "NOERROR" => "NOERROR, no data".to_owned(),
+        (None, 0) => seen.rcode.clone(),
+        (None, 1) => format!("{}, 1 record", seen.rcode),
+        (None, count) => format!("{}, {count} records", seen.rcode),
+    }
+}
+
+/// What became of a reply on the way back.
+fn change(before: &Seen, after: &Seen) -> String {
+    let mut told = Vec::new();
+    if before.rcode != after.rcode {
+        told.push(format!("turns {} into {}", before.rcode, after.rcode));
+    }
+    let sections = [
+        ("answer", &before.answer, &after.answer),
+        ("authority", &before.authority, &after.authority),
+        ("additional", &before.additional, &after.additional),
+    ];
+    for (section, before, after) in sections {
+        if before != after {
+            told.push(change_of_section(section, before, after));
+        }
+    }
+    told.join("; ")
+}
+
+fn change_of_section(section: &str, before: &[String], after: &[String]) -> String {
+    if after.is_empty() {
+        return format!("takes the {section} section away");
+    }
+    let sorted = |records: &[String]| {
+        let mut records: Vec<_> = records.iter().map(|record| without_ttl(record)).collect();
+        records.sort_unstable();
+        records
+    };
+    if sorted(before) != sorted(after) {
+        return format!("changes the {section} section to {}", after.join(", "));
+    }
+    let order =
+        |records: &[String]| -> Vec<_> { records.iter().map(|it| without_ttl(it)).collect() };
+    if order(before) != order(after) {
+        return format!("changes the order of the {section} section");
+    }
+    let ttl = after.first().and_then(|record| record.split(' ').nth(1)).unwrap_or_default();
+    format!("sets the TTL of the {section} section to {ttl}")
+}
+
+/// A record in text without its second word.
+fn without_ttl(record: &str) -> String {
+    record.split(' ').enumerate().filter(|(at, _)| *at != 1).map(|(_, word)| word).collect()
+}
+
+/// Rows with their columns below each other.
+fn aligned<const COLUMNS: usize>(rows: Vec<[String; COLUMNS]>) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<_> = (0..COLUMNS).map(|column| width(column).unwrap_or_default()).collect();
+    let mut text = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            let _ = write!(line, "  {cell:width$}");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
