@@ -141,7 +141,8 @@ impl Exchange {
     }
 
     /// Says why a plugin decides as it does. `text` runs only if somebody wants to know: one short
-    /// sentence without a full stop, as a predicate of the plugin (`does not have the name`).
+    /// sentence without a full stop, as a predicate of the plugin (`does not have the name`); nothing
+    /// is noted if it is empty.
     #[inline]
     pub fn note(&self, text: impl FnOnce() -> String) {
         if self.recording.is_some() {
@@ -151,6 +152,9 @@ impl Exchange {
 
     #[cold]
     fn write_note(&self, text: String) {
+        if text.is_empty() {
+            return;
+        }
         self.write(self.block, What::Note { at: self.at, text });
     }
 

@@ -11,14 +11,13 @@ use wire::Question;
 
 impl Cluster {
     /// What the name of `question` stands for in this cluster and why `found` was found there: one
-    /// sentence without a full stop, as a predicate (`is service web of namespace shop`).
+    /// sentence without a full stop, as a predicate (`has service web of namespace shop`). Empty if the
+    /// name lies in no zone of the view.
     ///
     /// Looks again, and so may say something newer than the answer.
     pub fn explain(&self, view: &View, question: &Question, found: Found) -> String {
         let name = question.name();
-        let Some((zone, above)) = view.find_zone(name) else {
-            return "has no zone that the name lies in".to_owned();
-        };
+        let Some((zone, above)) = view.find_zone(name) else { return String::new() };
         let source =
             if self.is_synced() && !self.is_listed() { " (known from the snapshot)" } else { "" };
         if let Some(address) = Address::from_reverse(name) {
@@ -31,13 +30,20 @@ impl Cluster {
         }
         let forms = Forms { imported: zone.is_imported, zonal: view.zonal && !zone.is_imported };
         let path = Path::read(above, forms);
-        let subject = subject(&path);
+        let subject = match path {
+            // CoreDNS does without the underscores of a port's name, but no client asks so: it is a name
+            // that was searched for.
+            Path::Port { key, .. } if name.first_label().is_none_or(|it| !it.starts_with(b"_")) => {
+                format!("a name below {}", service(key))
+            }
+            _ => subject(&path),
+        };
         match found {
             Found::Answer | Found::Elsewhere => format!("has {subject}{source}"),
             Found::NoData => format!("has {subject}, but no {} for it{source}", question.rtype),
             Found::NotSynced => not_synced(&subject),
             Found::Refused => "hands out no zone this way".to_owned(),
-            Found::NotHere => "has no zone that the name lies in".to_owned(),
+            Found::NotHere => String::new(),
             Found::NoSuchName => {
                 format!("lacks {subject}: {}{source}", self.why_absent(view, &path))
             }

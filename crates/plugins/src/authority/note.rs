@@ -15,6 +15,9 @@ pub(super) fn of(zone: &Zone, found: Found, wildcard: Option<Name<'_>>, x: &Exch
             format!("zone {apex} delegates {}", below.unwrap_or(question.name()))
         }
         Found::NoData => format!("zone {apex} has the name{by}, but no {} for it", question.rtype),
+        Found::Empty if question.name() == apex => {
+            format!("zone {apex} has no {} at its apex", question.rtype)
+        }
         Found::Empty => format!("zone {apex} has only names below it, and nothing of the type"),
         Found::NoSuchName => {
             let closest = closest_encloser(zone, question.name());

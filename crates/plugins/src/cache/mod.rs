@@ -103,7 +103,7 @@ impl Plugin for Cache {
         let looked = self.store.look(&key(x));
         let Some((entry, age)) = self.pick(&looked, x.now) else {
             self.count(x, |counters| &counters.misses);
-            x.note(|| "does not have it".to_owned());
+            x.note(|| "has nothing about it".to_owned());
             remember(x);
             return Step::Next;
         };

@@ -98,7 +98,7 @@ impl Plugin for External {
                 Found::NoSuchName => "has no service with a way in from outside by that name",
                 Found::NotSynced => "cannot tell yet: not all of the cluster is known",
                 Found::Refused => "hands out no zone this way",
-                Found::NotHere => "has no zone that the name lies in",
+                Found::NotHere => "",
             }
             .to_owned()
         });

@@ -184,7 +184,7 @@ fn explained(found: Found) -> &'static str {
         Found::NoSuchName => "has no route, ingress or service for the name",
         Found::NotSynced => "cannot tell yet: not all of the cluster is known",
         Found::Refused => "hands out no zone this way",
-        Found::NotHere => "has no zone that the name lies in",
+        Found::NotHere => "",
     }
 }
 

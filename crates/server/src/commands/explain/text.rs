@@ -1,7 +1,7 @@
 //! An account as text: the answer first, then what was asked, then why.
 
 use super::account::{Account, Asked};
-use super::walked::{Act, Explanation, Origin, Outcome, Place, Seen, Stage};
+use super::walked::{Act, Change, Explanation, Origin, Outcome, Place, Seen, Stage};
 use std::fmt::Write;
 
 /// The account for people.
@@ -55,14 +55,15 @@ fn circumstances(account: &Account) -> String {
 fn table(account: &Account) -> String {
     let rows = account.questions.iter().enumerate().map(|(index, asked)| {
         let it = &asked.explanation;
-        let by = it.answered_by.last().map(|by| format!("{} {}", by.plugin, by.place));
+        let by = it.answered_by.iter().map(|by| format!("{} {}", by.plugin, by.place));
+        let by: Vec<_> = by.collect();
         let wasted = if asked.wasted { "wasted" } else { "" };
         [
             (index + 1).to_string(),
             it.name.clone(),
             it.rtype.clone(),
             short(it),
-            by.unwrap_or_default(),
+            by.join(", "),
             wasted.to_owned(),
         ]
     });
@@ -154,7 +155,7 @@ fn steps(it: &Explanation) -> String {
             continue;
         }
         if !passed.is_empty() {
-            rows.push((stage.depth, [passed.join(" "), String::new(), "let it pass".to_owned()]));
+            rows.push((stage.depth, ["passed by".to_owned(), String::new(), passed.join(", ")]));
             passed.clear();
         }
         let row = match &stage.what {
@@ -175,8 +176,8 @@ fn steps(it: &Explanation) -> String {
                 [origin.plugin.to_owned(), origin.place.clone(), told]
             }
             Act::Failed | Act::Heard => {
-                let failure = stage.reply.as_ref().and_then(|(_, after)| after.failure.clone());
-                ["nobody".to_owned(), String::new(), failure.unwrap_or_default()]
+                let failure = stage.reply.as_ref().and_then(|reply| reply.after.failure.clone());
+                ["fails:".to_owned(), String::new(), failure.unwrap_or_default()]
             }
         };
         rows.push((stage.depth, row));
@@ -216,7 +217,7 @@ fn flush(text: &mut String, rows: &mut Vec<(u8, [String; 3])>) {
     for (depth, [plugin, place, told]) in rows.drain(..) {
         let indent = indent(depth);
         let line = if place.is_empty() {
-            format!("{indent}  {plugin}: {told}")
+            format!("{indent}  {plugin} {told}")
         } else {
             let [plugin_width, place_width] = widths;
             format!("{indent}  {plugin:plugin_width$}  {place:place_width$}  {told}")
@@ -234,20 +235,21 @@ fn is_plain_pass(stage: &Stage) -> bool {
 /// On the way back only what somebody did or says is worth a line. A plugin that has asked for
 /// something else gets its question back without a word.
 fn is_idle_response(stage: &Stage) -> bool {
-    let changes = stage.reply.as_ref().is_some_and(|(before, after)| change(before, after) != "");
+    let changes = stage.reply.as_ref().is_some_and(|reply| !change(reply).is_empty());
     matches!(stage.what, Act::Response { .. }) && stage.notes.is_empty() && !changes
 }
 
 fn decision(stage: &Stage, step: &str) -> String {
     let mut told = stage.notes.clone();
-    if let Some(question) = stage.question.as_ref().filter(|_| stage.notes.is_empty()) {
+    if let Some(question) = stage.question.as_ref().filter(|_| told.is_empty() && !step.is_empty())
+    {
         told.push(format!("asks for {question}"));
     }
     let ends = match step {
-        "done" => stage.reply.as_ref().map(|(_, after)| result(after)).unwrap_or_default(),
+        "done" => stage.reply.as_ref().map(|reply| result(&reply.after)).unwrap_or_default(),
         "drop" => "no reply".to_owned(),
         "chase" => "the server is asked for the target".to_owned(),
-        "" => stage.reply.as_ref().map(|(old, new)| change(old, new)).unwrap_or_default(),
+        "" => stage.reply.as_ref().map(change).unwrap_or_default(),
         _ => String::new(),
     };
     if told.is_empty() && step == "done" {
@@ -273,10 +275,16 @@ fn result(seen: &Seen) -> String {
 }
 
 /// What became of a reply on the way back.
-fn change(before: &Seen, after: &Seen) -> String {
+fn change(reply: &Change) -> String {
+    let Change { before, after } = reply;
     let mut told = Vec::new();
     if before.rcode != after.rcode {
         told.push(format!("turns {} into {}", before.rcode, after.rcode));
+    }
+    if before.failure != after.failure
+        && let Some(failure) = &after.failure
+    {
+        told.push(format!("fails: {failure}"));
     }
     let sections = [
         ("answer", &before.answer, &after.answer),
@@ -288,6 +296,7 @@ fn change(before: &Seen, after: &Seen) -> String {
             told.push(change_of_section(section, before, after));
         }
     }
+    told.retain(|it| !it.is_empty());
     told.join("; ")
 }
 
@@ -303,13 +312,18 @@ fn change_of_section(section: &str, before: &[String], after: &[String]) -> Stri
     if sorted(before) != sorted(after) {
         return format!("changes the {section} section to {}", after.join(", "));
     }
-    let order =
-        |records: &[String]| -> Vec<_> { records.iter().map(|it| without_ttl(it)).collect() };
-    if order(before) != order(after) {
-        return format!("changes the order of the {section} section");
+    if ttls(before) == ttls(after) {
+        return String::new(); // the order alone, of which whoever makes it has a note
     }
     let ttl = after.first().and_then(|record| record.split(' ').nth(1)).unwrap_or_default();
     format!("sets the TTL of the {section} section to {ttl}")
+}
+
+/// The second words of records, in any order.
+fn ttls(records: &[String]) -> Vec<&str> {
+    let mut ttls: Vec<_> = records.iter().filter_map(|it| it.split(' ').nth(1)).collect();
+    ttls.sort_unstable();
+    ttls
 }
 
 /// A record in text without its second word.

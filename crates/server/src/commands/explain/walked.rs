@@ -79,29 +79,54 @@ pub(crate) struct Origin {
 pub(crate) struct Stage {
     /// How many questions stand above the one that this is about.
     pub(crate) depth: u8,
+    #[serde(flatten)]
     pub(crate) what: Act,
     /// What the plugin says about it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
     /// The question, if it changed: what it is now.
+    #[serde(rename = "now_asks", skip_serializing_if = "Option::is_none")]
     pub(crate) question: Option<String>,
-    /// The reply before and after, if it changed.
-    pub(crate) reply: Option<(Seen, Seen)>,
+    /// The reply, if it changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reply: Option<Change>,
+}
+
+/// A reply that has changed.
+#[derive(Serialize, PartialEq, Debug)]
+pub(crate) struct Change {
+    pub(crate) before: Seen,
+    pub(crate) after: Seen,
 }
 
 /// What happened.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]
-#[serde(rename_all = "snake_case")]
+#[serde(tag = "what", rename_all = "snake_case")]
 pub(crate) enum Act {
     /// A question begins.
     Asked { question: String, block: Option<Place>, other_blocks: Vec<Place> },
     /// A plugin looked at the question, and this was its step.
-    Query { origin: Origin, step: &'static str },
+    Query {
+        #[serde(flatten)]
+        origin: Origin,
+        step: &'static str,
+    },
     /// A plugin that waited has come to this step.
-    Resolve { origin: Origin, step: &'static str },
+    Resolve {
+        #[serde(flatten)]
+        origin: Origin,
+        step: &'static str,
+    },
     /// A plugin looked at the reply.
-    Response { origin: Origin },
+    Response {
+        #[serde(flatten)]
+        origin: Origin,
+    },
     /// A plugin did not come to an end.
-    Unfinished { origin: Origin },
+    Unfinished {
+        #[serde(flatten)]
+        origin: Origin,
+    },
     /// The outcome of the question behind this one was taken over.
     Heard,
     /// Nobody answered, no block serves the name, or it took too long.
@@ -179,9 +204,15 @@ fn outcome(ended: &Ended, x: &Exchange) -> Outcome {
         Ended::Dropped => Outcome::Dropped,
         Ended::Reply if x.reply.rcode == wire::Rcode::NXDOMAIN => Outcome::NoName,
         Ended::Reply if x.reply.rcode != wire::Rcode::NOERROR => Outcome::Failed,
-        Ended::Reply if x.reply.body.answer.is_empty() => Outcome::NoData,
-        Ended::Reply => Outcome::Answered,
+        Ended::Reply if has_records(x) => Outcome::Answered,
+        Ended::Reply => Outcome::NoData,
     }
+}
+
+/// Whether there is what was asked for. An alias to a name without it is no answer.
+fn has_records(x: &Exchange) -> bool {
+    let asked = x.request.rtype;
+    x.reply.body.answer.iter().any(|it| asked == RecordType::ANY || it.rtype == asked)
 }
 
 /// The plugins that ended the question and those behind it, each once.
@@ -233,7 +264,8 @@ impl Teller<'_> {
                 what: self.act(block, what),
                 notes,
                 question: question.map(|(_, after)| after.to_string()),
-                reply: reply.map(|(before, after)| (seen(&before), seen(&after))),
+                reply: reply
+                    .map(|(before, after)| Change { before: seen(&before), after: seen(&after) }),
             });
         }
         let unfinished = pending.into_iter().map(|(depth, block, at, notes)| Stage {
