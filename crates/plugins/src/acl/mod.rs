@@ -90,7 +90,7 @@ impl Acl {
     fn note(&self, x: &Exchange) -> String {
         let client = x.client.peer.ip();
         let Some((action, at, _)) = self.verdict(x) else {
-            return format!("has no rule about {client}");
+            return format!("has no rule for this question of {client}");
         };
         let does = match action {
             Action::Allow => "allows",

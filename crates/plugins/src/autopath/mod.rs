@@ -110,7 +110,7 @@ impl Plugin for AutoPath {
             // The element itself was not searched for. CoreDNS fails then.
             && name != first.as_name()
         {
-            x.note(|| format!("goes through the search list, after {first}"));
+            x.note(|| format!("searches in the client's place, first in {first}"));
             let base = name.label_count() - first.as_name().label_count();
             x.remember(Progress { base, tried: 0 }.bits());
         }

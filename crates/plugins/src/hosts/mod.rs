@@ -80,6 +80,7 @@ impl Plugin for Hosts {
             return self.answer_reverse(x, &table, address);
         }
         if !self.zones.cover(name) {
+            x.note(|| "is about other zones".to_owned());
             return Step::Next;
         }
         let Some(addresses) = table.addresses(name) else {

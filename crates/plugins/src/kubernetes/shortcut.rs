@@ -71,7 +71,7 @@ impl Kubernetes {
             && x.consult(&question)
         {
             x.note(|| {
-                format!("asks for {} itself: the name comes of a search list", question.name())
+                format!("asks for {} itself, as the name comes of a search list", question.name())
             });
             x.remember(0);
             return Step::Consult;

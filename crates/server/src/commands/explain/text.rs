@@ -74,6 +74,7 @@ fn table(account: &Account) -> String {
 fn short(it: &Explanation) -> String {
     match it.outcome {
         Outcome::NoData => format!("{}, no data", it.rcode),
+        Outcome::Referral => format!("{}, referral", it.rcode),
         Outcome::Dropped => "no reply".to_owned(),
         Outcome::NotAsked => "not asked".to_owned(),
         _ => it.rcode.clone(),
@@ -84,6 +85,8 @@ fn verdict(it: &Explanation) -> String {
     match (it.outcome, &it.failure) {
         (Outcome::NotAsked, _) => "another server would have to be asked (--offline)".to_owned(),
         (Outcome::Dropped, _) => "the question is dropped".to_owned(),
+        (Outcome::Referral, _) => "other servers have it, which a referral names".to_owned(),
+        (Outcome::NoName, _) => format!("the name does not exist ({})", it.rcode),
         (Outcome::NoData, _) => format!("the name exists, but has no {} records", it.rtype),
         (_, Some(failure)) => format!("{} ({failure})", it.rcode),
         _ => it.rcode.clone(),
@@ -168,8 +171,7 @@ fn steps(it: &Explanation) -> String {
                 [origin.plugin.to_owned(), origin.place.clone(), decision(stage, step)]
             }
             Act::Response { origin } => {
-                let told = format!("on the way back: {}", decision(stage, ""));
-                [origin.plugin.to_owned(), origin.place.clone(), told]
+                [origin.plugin.to_owned(), origin.place.clone(), reaction(stage)]
             }
             Act::Unfinished { origin } => {
                 let told = format!("{}, and did not come to an end", stage.notes.join("; "));
@@ -200,7 +202,7 @@ fn begin(depth: u8, question: &str, block: Option<&Place>, others: &[Place]) -> 
     if !others.is_empty() {
         let others: Vec<_> =
             others.iter().map(|other| format!("{} ({})", other.zone, other.place)).collect();
-        text += &format!(", whose zone is longer than that of {}", others.join(", "));
+        text += &format!(", whose zone is longer than {}", others.join(", "));
     }
     text + "\n"
 }
@@ -239,48 +241,67 @@ fn is_idle_response(stage: &Stage) -> bool {
     matches!(stage.what, Act::Response { .. }) && stage.notes.is_empty() && !changes
 }
 
+/// What a plugin says on the way down, and what came of it.
 fn decision(stage: &Stage, step: &str) -> String {
-    let mut told = stage.notes.clone();
-    if let Some(question) = stage.question.as_ref().filter(|_| told.is_empty() && !step.is_empty())
-    {
-        told.push(format!("asks for {question}"));
+    let mut told = stage.notes.join("; ");
+    if let Some(question) = stage.question.as_ref().filter(|_| told.is_empty()) {
+        told = format!("asks for {question}");
     }
-    let ends = match step {
-        "done" => stage.reply.as_ref().map(|reply| result(&reply.after)).unwrap_or_default(),
-        "drop" => "no reply".to_owned(),
-        "chase" => "the server is asked for the target".to_owned(),
-        "" => stage.reply.as_ref().map(change).unwrap_or_default(),
+    let ends = match (step, &stage.reply) {
+        ("done", Some(reply)) => result(&reply.after, &told),
+        ("drop", _) => "no reply".to_owned(),
+        ("chase", _) => "the server is asked for the target".to_owned(),
         _ => String::new(),
     };
-    if told.is_empty() && step == "done" {
-        told.push("answers".to_owned());
+    match (told.is_empty(), ends.is_empty()) {
+        (true, true) => step.to_owned(),
+        (false, true) => told,
+        (true, false) => format!("answers -> {ends}"),
+        (false, false) => format!("{told} -> {ends}"),
     }
-    told.extend((!ends.is_empty() && step == "").then(|| ends.clone()));
-    let told = told.join("; ");
-    if ends.is_empty() || step == "" { told } else { format!("{told} -> {ends}") }
+}
+
+/// What a plugin does on the way back: what it says itself, or what shows of it.
+fn reaction(stage: &Stage) -> String {
+    let mut told = stage.notes.clone();
+    // A question that is asked again begins with an empty reply, which is no decision.
+    if let Some(reply) =
+        stage.reply.as_ref().filter(|_| stage.question.is_none() || told.is_empty())
+    {
+        told.extend(if told.is_empty() { Some(change(reply)) } else { change_of_code(reply) });
+    }
+    format!("on the way back: {}", told.join("; "))
 }
 
 /// What a reply comes to.
-fn result(seen: &Seen) -> String {
+fn result(seen: &Seen, told: &str) -> String {
     match (&seen.failure, seen.answer.len()) {
+        (Some(failure), _) if told.contains(failure.as_str()) => seen.rcode.clone(),
         (Some(failure), _) => format!("{} ({failure})", seen.rcode),
         (None, 0) if seen.rcode == "NOERROR" && seen.authority.is_empty() => {
             "NOERROR, an empty answer".to_owned()
         }
-        (None, 0) if seen.rcode == "NOERROR" => "NOERROR, no data".to_owned(),
+        (None, 0) if seen.rcode == "NOERROR" && is_denial(seen) => "NOERROR, no data".to_owned(),
+        (None, 0) if seen.rcode == "NOERROR" => "NOERROR, referral".to_owned(),
         (None, 0) => seen.rcode.clone(),
         (None, 1) => format!("{}, 1 record", seen.rcode),
         (None, count) => format!("{}, {count} records", seen.rcode),
     }
 }
 
+fn is_denial(seen: &Seen) -> bool {
+    seen.authority.iter().any(|record| record.split(' ').nth(3) == Some("SOA"))
+}
+
+fn change_of_code(reply: &Change) -> Option<String> {
+    let Change { before, after } = reply;
+    (before.rcode != after.rcode).then(|| format!("turns {} into {}", before.rcode, after.rcode))
+}
+
 /// What became of a reply on the way back.
 fn change(reply: &Change) -> String {
     let Change { before, after } = reply;
-    let mut told = Vec::new();
-    if before.rcode != after.rcode {
-        told.push(format!("turns {} into {}", before.rcode, after.rcode));
-    }
+    let mut told: Vec<_> = change_of_code(reply).into_iter().collect();
     if before.failure != after.failure
         && let Some(failure) = &after.failure
     {

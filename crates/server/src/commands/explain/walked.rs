@@ -56,6 +56,8 @@ pub(crate) enum Outcome {
     Answered,
     /// The name exists, but has no such records.
     NoData,
+    /// The name is delegated: other servers have it.
+    Referral,
     /// The name does not exist.
     NoName,
     /// An error.
@@ -205,6 +207,7 @@ fn outcome(ended: &Ended, x: &Exchange) -> Outcome {
         Ended::Reply if x.reply.rcode == wire::Rcode::NXDOMAIN => Outcome::NoName,
         Ended::Reply if x.reply.rcode != wire::Rcode::NOERROR => Outcome::Failed,
         Ended::Reply if has_records(x) => Outcome::Answered,
+        Ended::Reply if is_referral(x) => Outcome::Referral,
         Ended::Reply => Outcome::NoData,
     }
 }
@@ -213,6 +216,13 @@ fn outcome(ended: &Ended, x: &Exchange) -> Outcome {
 fn has_records(x: &Exchange) -> bool {
     let asked = x.request.rtype;
     x.reply.body.answer.iter().any(|it| asked == RecordType::ANY || it.rtype == asked)
+}
+
+/// RFC 2308 §2.2.1: unlike a denial, a referral has no SOA record.
+fn is_referral(x: &Exchange) -> bool {
+    let body = &x.reply.body;
+    let has = |rtype| body.authority.iter().any(|record| record.rtype == rtype);
+    body.answer.is_empty() && has(RecordType::NS) && !has(RecordType::SOA)
 }
 
 /// The plugins that ended the question and those behind it, each once.
