@@ -47,7 +47,7 @@ pub enum What {
     /// A question begins.
     Asked {
         /// The question.
-        question: Question,
+        question: Box<Question>,
         /// The blocks whose zones the name lies in, as indices, the longest zone first.
         considered: Vec<u16>,
     },
@@ -187,7 +187,7 @@ impl Exchange {
         let considered = router.covering(self.question.name());
         self.write(
             block.unwrap_or(Router::OUTSIDE),
-            What::Asked { question: self.question, considered },
+            What::Asked { question: Box::new(self.question), considered },
         );
     }
 

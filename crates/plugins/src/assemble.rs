@@ -375,6 +375,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn who_does_not_serve_bothers_nobody() {
+        let corefile =
+            ". {\n loop\n health 127.0.0.1:1\n transfer {\n to 127.0.0.1\n }\n whoami\n}";
+        let started = |serves| {
+            let mut rig = crate::testing::Rig::new("");
+            rig.process.serves = serves;
+            rig.reload(corefile);
+            rig.assembly().parts.on_start.len()
+        };
+        assert_eq!((started(true), started(false)), (3, 0));
+    }
+
+    #[test]
     fn more_zones_than_can_be_numbered_are_refused() {
         let keys: String = (0..=NUMBERED_MAX).map(|number| format!("z{number}. ")).collect();
         let found = crate::testing::mistakes(&format!("{keys}{{\n whoami\n}}"));

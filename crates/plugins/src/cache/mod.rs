@@ -263,7 +263,7 @@ impl Cache {
             return Kept::TooLarge;
         }
         if ttl == 0 || !nature.can_be_kept(&x.reply, question) {
-            return Kept::NotToBeKept;
+            return Kept::Unfit;
         }
         let key = key(x);
         let is_answer = nature == Nature::Answer && answers(&x.reply.body, question);

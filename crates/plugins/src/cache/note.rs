@@ -9,7 +9,7 @@ pub(super) enum Kept {
     /// It has no room in an entry.
     TooLarge,
     /// It is no reply that holds for a time.
-    NotToBeKept,
+    Unfit,
     /// What is known is better.
     Worse,
     /// The configuration says so (`disable`).
@@ -22,8 +22,8 @@ impl Kept {
         match self {
             Self::Yes => format!("keeps it for {ttl} s"),
             Self::TooLarge => "does not keep it: it is too large".to_owned(),
-            Self::NotToBeKept if ttl == 0 => "does not keep it: its TTL is 0".to_owned(),
-            Self::NotToBeKept => "does not keep it: it is no answer and no denial".to_owned(),
+            Self::Unfit if ttl == 0 => "does not keep it: its TTL is 0".to_owned(),
+            Self::Unfit => "does not keep it: it is no answer and no denial".to_owned(),
             Self::Worse => "does not keep it: what it has is better".to_owned(),
             Self::Disabled => "does not keep it: `disable` says so".to_owned(),
         }

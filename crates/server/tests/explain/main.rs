@@ -18,6 +18,9 @@ gone.new.test A
 ;; AUTHORITY
 new.test. 60 IN SOA ns.new.test. root.new.test. 1 2 3 4 5
 
+a.next.test A
+;; NXDOMAIN ra rd
+
 mail.example.org A
 ;; SERVFAIL ra rd
 ";
@@ -116,7 +119,8 @@ fn steady(line: &str, upstream: &FakeUpstream) -> String {
     let line = line.replace(&upstream.address().to_string(), "UPSTREAM");
     let words: Vec<&str> = line.split(' ').collect();
     let words = words.iter().enumerate().map(|(at, word)| {
-        let is_time = words.get(at + 1) == Some(&"ms") && word.parse::<f64>().is_ok();
+        let is_time = words.get(at + 1).is_some_and(|next| next.trim_end_matches(';') == "ms")
+            && word.parse::<f64>().is_ok();
         let is_port = word.starts_with("127.0.0.1:") && word.contains("->");
         match word {
             _ if is_time => "?".to_owned(),

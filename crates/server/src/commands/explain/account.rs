@@ -128,7 +128,8 @@ fn advice(questions: &[Asked], sought: &Sought) -> Vec<String> {
     if *name == whole {
         let dots = whole.matches('.').count() - 1;
         advice.push(format!(
-            "or let the pod's dnsConfig say ndots {dots}, if it looks for no shorter names"
+            "or set ndots to {dots} in the pod's dnsConfig: names with as many dots are then asked \
+             for as they stand first"
         ));
     }
     advice

@@ -13,10 +13,9 @@ pub(crate) mod walked;
 
 use crate::commands::serve::new_engine;
 use crate::commands::{complain, print, read, stderr_has_colors};
-use crate::engine::Engine;
 use crate::settings::source::Source;
 use account::{Account, Place, Sought};
-use chain::{Client, Transport};
+use chain::{Client, Clock, Transport};
 use plugins::assemble::{Assembly, Server};
 use plugins::env::Parts;
 use plugins::lines::Lines;
@@ -99,14 +98,14 @@ pub(crate) fn run(words: &[String]) -> ExitCode {
         Ok(options) => options,
         Err(code) => return code,
     };
-    let sought = match Wanted::of(&options) {
+    let wanted = match Wanted::of(&options) {
         Ok(wanted) => wanted,
         Err(wrong) => {
             complain(&format!("rutter explain: {wrong}\n"));
             return ExitCode::from(2);
         }
     };
-    match explain(&options, sought) {
+    match explain(&options, wanted) {
         Ok(Some(account)) => {
             print(&shown(&account, options.output));
             if account.answered { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -192,7 +191,9 @@ fn explain(options: &Options, wanted: Wanted) -> io::Result<Option<Account>> {
     let account = runtime.block_on(async {
         parts.start(runtime.handle()).map_err(io::Error::other)?;
         let late = !is_ready_in_time(&mut parts, options.wait).await;
-        let account = account(options, wanted, server, (&engine, &parts)).await?;
+        let clock = &*engine.process.clock;
+        let configured = Configured { server, parts: &parts, clock };
+        let account = account(options, wanted, &configured).await?;
         Ok::<_, io::Error>((account, late))
     });
     runtime.shutdown_background();
@@ -231,13 +232,20 @@ async fn is_ready_in_time(parts: &mut Parts, patience: Duration) -> bool {
     tokio::time::timeout(patience, ready).await.is_ok()
 }
 
+/// A configuration that runs, and the listener that is asked.
+struct Configured<'a> {
+    server: &'a Server,
+    parts: &'a Parts,
+    clock: &'a dyn Clock,
+}
+
 /// Asks as the client would, and says who that is.
 async fn account(
     options: &Options,
     wanted: Wanted,
-    server: &Server,
-    (engine, parts): (&Engine, &Parts),
+    configured: &Configured<'_>,
 ) -> io::Result<Account> {
+    let Configured { server, parts, clock } = *configured;
     let pods = pods(parts);
     let known =
         wanted.pod.as_deref().zip(wanted.namespace.as_ref()).and_then(|(pod, namespace)| {
@@ -256,7 +264,7 @@ async fn account(
     let place = Place {
         router: &server.router,
         blocks: &parts.blocks,
-        clock: &*engine.process.clock,
+        clock,
         client,
         offline: options.offline,
     };

@@ -39,8 +39,9 @@ impl Search {
                     read.domains = words.filter_map(|word| word.parse().ok()).collect();
                 }
                 Some("options") => {
-                    let ndots = words.filter_map(|word| word.strip_prefix("ndots:")?.parse().ok());
-                    read.ndots = ndots.last().unwrap_or(read.ndots);
+                    let mut ndots =
+                        words.filter_map(|word| word.strip_prefix("ndots:")?.parse().ok());
+                    read.ndots = ndots.next_back().unwrap_or(read.ndots);
                 }
                 _ => {}
             }

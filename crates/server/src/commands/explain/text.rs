@@ -67,7 +67,7 @@ fn table(account: &Account) -> String {
             wasted.to_owned(),
         ]
     });
-    format!("\nasked\n{}", aligned(rows.collect()))
+    format!("\nasked\n{}", aligned(&rows.collect::<Vec<_>>()))
 }
 
 /// The code, and what an empty answer means.
@@ -144,48 +144,78 @@ fn why(group: &Group<'_>) -> String {
 
 /// The steps of a walk, a line each; plugins that only let pass share one.
 fn steps(it: &Explanation) -> String {
-    let mut text = String::new();
-    let mut rows: Vec<(u8, [String; 3])> = Vec::new();
-    let mut passed: Vec<&str> = Vec::new();
+    let mut lines = Lines::default();
     for stage in &it.steps {
-        if is_plain_pass(stage) {
-            if let Act::Query { origin, .. } = &stage.what {
-                passed.push(origin.plugin);
-            }
-            continue;
-        }
-        if stage.what == Act::Heard || is_idle_response(stage) {
-            continue;
-        }
-        if !passed.is_empty() {
-            rows.push((stage.depth, ["passed by".to_owned(), String::new(), passed.join(", ")]));
-            passed.clear();
-        }
-        let row = match &stage.what {
-            Act::Asked { question, block, other_blocks } => {
-                flush(&mut text, &mut rows);
-                text += &begin(stage.depth, question, block.as_ref(), other_blocks);
-                continue;
-            }
-            Act::Query { origin, step } | Act::Resolve { origin, step } => {
-                [origin.plugin.to_owned(), origin.place.clone(), decision(stage, step)]
-            }
-            Act::Response { origin } => {
-                [origin.plugin.to_owned(), origin.place.clone(), reaction(stage)]
-            }
-            Act::Unfinished { origin } => {
-                let told = format!("{}, and did not come to an end", stage.notes.join("; "));
-                [origin.plugin.to_owned(), origin.place.clone(), told]
-            }
-            Act::Failed | Act::Heard => {
-                let failure = stage.reply.as_ref().and_then(|reply| reply.after.failure.clone());
-                ["fails:".to_owned(), String::new(), failure.unwrap_or_default()]
-            }
-        };
-        rows.push((stage.depth, row));
+        lines.add(stage);
     }
-    flush(&mut text, &mut rows);
-    text
+    lines.flush();
+    lines.text
+}
+
+/// Lines of a walk as they are put together.
+#[derive(Default)]
+struct Lines<'a> {
+    text: String,
+    /// Plugin, place and what is told of it, with the depth: not aligned yet.
+    rows: Vec<(u8, [String; 3])>,
+    /// Plugins that let pass what the next row is about.
+    passed: Vec<&'a str>,
+}
+
+impl<'a> Lines<'a> {
+    fn add(&mut self, stage: &'a Stage) {
+        if let Act::Query { origin, step: "next" } = &stage.what
+            && is_silent(stage)
+        {
+            return self.passed.push(origin.plugin);
+        }
+        if is_idle(stage) {
+            return;
+        }
+        if !self.passed.is_empty() {
+            let passed = std::mem::take(&mut self.passed).join(", ");
+            self.rows.push((stage.depth, ["passed by".to_owned(), String::new(), passed]));
+        }
+        if let Act::Asked { question, block, other_blocks } = &stage.what {
+            self.flush();
+            self.text += &begin(stage.depth, question, block.as_ref(), other_blocks);
+        } else {
+            self.rows.push((stage.depth, row(stage)));
+        }
+    }
+
+    /// Writes the rows with their columns below each other.
+    fn flush(&mut self) {
+        let placed = || self.rows.iter().map(|(_, row)| row).filter(|row| !row[1].is_empty());
+        let width = |column: usize| placed().map(|row| row[column].chars().count()).max();
+        let (plugins, places) = (width(0).unwrap_or_default(), width(1).unwrap_or_default());
+        for (depth, [plugin, place, told]) in self.rows.drain(..) {
+            let indent = indent(depth);
+            self.text += &if place.is_empty() {
+                format!("{indent}  {plugin} {told}\n")
+            } else {
+                format!("{indent}  {plugin:plugins$}  {place:places$}  {told}\n")
+            };
+        }
+    }
+}
+
+/// Plugin, place and what is told of it.
+fn row(stage: &Stage) -> [String; 3] {
+    let (origin, told) = match &stage.what {
+        Act::Query { origin, step } | Act::Resolve { origin, step } => {
+            (origin, decision(stage, step))
+        }
+        Act::Response { origin } => (origin, reaction(stage)),
+        Act::Unfinished { origin } => {
+            (origin, format!("{}, and did not come to an end", stage.notes.join("; ")))
+        }
+        Act::Asked { .. } | Act::Heard | Act::Failed => {
+            let failure = stage.reply.as_ref().and_then(|reply| reply.after.failure.clone());
+            return ["fails:".to_owned(), String::new(), failure.unwrap_or_default()];
+        }
+    };
+    [origin.plugin.to_owned(), origin.place.clone(), told]
 }
 
 /// The line that begins a question: the block, and those that stand back behind it.
@@ -211,34 +241,21 @@ fn indent(depth: u8) -> String {
     " ".repeat(3 + 2 * usize::from(depth))
 }
 
-fn flush(text: &mut String, rows: &mut Vec<(u8, [String; 3])>) {
-    let widths = [0, 1].map(|column| {
-        let lengths = rows.iter().filter(|(_, row)| !row[1].is_empty());
-        lengths.map(|(_, row)| row[column].chars().count()).max().unwrap_or_default()
-    });
-    for (depth, [plugin, place, told]) in rows.drain(..) {
-        let indent = indent(depth);
-        let line = if place.is_empty() {
-            format!("{indent}  {plugin} {told}")
-        } else {
-            let [plugin_width, place_width] = widths;
-            format!("{indent}  {plugin:plugin_width$}  {place:place_width$}  {told}")
-        };
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-}
-
-fn is_plain_pass(stage: &Stage) -> bool {
-    let passes = matches!(stage.what, Act::Query { step: "next", .. });
-    passes && stage.notes.is_empty() && stage.question.is_none() && stage.reply.is_none()
+fn is_silent(stage: &Stage) -> bool {
+    stage.notes.is_empty() && stage.question.is_none() && stage.reply.is_none()
 }
 
 /// On the way back only what somebody did or says is worth a line. A plugin that has asked for
 /// something else gets its question back without a word.
-fn is_idle_response(stage: &Stage) -> bool {
-    let changes = stage.reply.as_ref().is_some_and(|reply| !change(reply).is_empty());
-    matches!(stage.what, Act::Response { .. }) && stage.notes.is_empty() && !changes
+fn is_idle(stage: &Stage) -> bool {
+    match stage.what {
+        Act::Heard => true,
+        Act::Response { .. } => {
+            let changes = stage.reply.as_ref().is_some_and(|reply| !change(reply).is_empty());
+            stage.notes.is_empty() && !changes
+        }
+        _ => false,
+    }
 }
 
 /// What a plugin says on the way down, and what came of it.
@@ -353,11 +370,11 @@ fn without_ttl(record: &str) -> String {
 }
 
 /// Rows with their columns below each other.
-fn aligned<const COLUMNS: usize>(rows: Vec<[String; COLUMNS]>) -> String {
+fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let widths: Vec<_> = (0..COLUMNS).map(|column| width(column).unwrap_or_default()).collect();
     let mut text = String::new();
-    for row in &rows {
+    for row in rows {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(&widths) {
             let _ = write!(line, "  {cell:width$}");
