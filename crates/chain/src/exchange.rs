@@ -1,9 +1,10 @@
 //! One question, from its octets to the reply that grows.
 
 use crate::again::Again;
-use crate::{Failure, Moment, Step, Stream};
+use crate::{Failure, Moment, Recording, Step, Stream};
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 use wire::{
     Edns, Flags, MESSAGE_MAX, Name, NameBuf, OPT_EXTENDED_ERROR, Opcode, Question, RecordType,
@@ -81,6 +82,8 @@ pub struct Exchange {
     pub(crate) at: usize,
     pub(crate) nested: Option<Box<Self>>,
     pub(crate) parked: Option<crate::Ticket>,
+    /// What happens to the question, if somebody wants to know.
+    pub(crate) recording: Option<Arc<Recording>>,
 }
 
 /// A question to ask again in the background, so that the answer in memory is fresh.
@@ -133,6 +136,7 @@ impl Exchange {
             at: 0,
             nested: None,
             parked: None,
+            recording: None,
         }
     }
 
@@ -143,6 +147,7 @@ impl Exchange {
         self.client = client;
         (self.received, self.now) = (now, now);
         self.depth = 0;
+        self.recording = None;
         self.begin_question();
         Ok(())
     }
@@ -158,6 +163,7 @@ impl Exchange {
         self.service_time = parent.service_time;
         self.depth = parent.depth + 1;
         self.chased = parent.chased;
+        self.recording.clone_from(&parent.recording);
         // Whoever gave up waiting for this exchange may have left it parked.
         self.parked = None;
         self.begin_question();
@@ -170,6 +176,7 @@ impl Exchange {
         (self.received, self.now) = (other.now, other.now);
         (self.worker, self.server) = (0, other.server);
         self.depth = other.depth;
+        self.recording = None;
         self.begin_question();
         self.question = refresh.question;
         self.outgoing.clone_from(&other.outgoing);

@@ -2,7 +2,7 @@
 
 use crate::exchange::Refresh;
 use crate::walk::Walk;
-use crate::{Chain, Ended, Exchange, Failure, Ticket};
+use crate::{Chain, Ended, Exchange, Failure, Ticket, What};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -124,6 +124,7 @@ impl Router {
             let mut at = ticket.way_up();
             loop {
                 x.fail(failure.clone());
+                x.happened(What::Failed);
                 match walk.up(x, 0, at) {
                     // A plugin had another reply, and one above it would wait to finish that.
                     Ended::Waiting(ticket) => at = ticket.way_up(),
@@ -171,9 +172,12 @@ impl Router {
 
     pub(crate) fn walk(&self, x: &mut Exchange) -> Ended {
         if x.question.class != Class::IN && !self.all_classes {
+            x.asked(self, None);
             return self.refuse(x, Failure::ClassNotServed);
         }
-        let Some(block) = self.find(&x.question) else {
+        let found = self.find(&x.question);
+        x.asked(self, found);
+        let Some(block) = found else {
             return self.refuse(x, Failure::NoBlock);
         };
         x.block = block;
@@ -189,8 +193,13 @@ impl Router {
     fn refuse(&self, x: &mut Exchange, failure: Failure) -> Ended {
         x.zone = Self::OUTSIDE;
         x.fail(failure);
+        x.happened(What::Failed);
+        // Those who count what nobody serves have no place in a block.
+        let recording = x.recording.take();
         let walk = Walk { router: self, chain: &self.outside, block: 0 };
-        walk.up(x, 0, self.outside.links().len())
+        let ended = walk.up(x, 0, self.outside.links().len());
+        x.recording = recording;
+        ended
     }
 
     fn panicked(&self, x: &mut Exchange) -> Ended {
@@ -241,6 +250,20 @@ impl Router {
     pub fn zone_of(&self, name: Name<'_>) -> Option<Name<'_>> {
         let block = self.find(&Question::new(name, RecordType::A))?;
         Some(self.blocks[usize::from(block)].zone.as_name())
+    }
+}
+
+/// For those who want to know why.
+impl Router {
+    /// The blocks whose zones `name` lies in, as indices, the longest zone first. Of two blocks with
+    /// one zone only the first is ever asked.
+    pub fn covering(&self, name: Name<'_>) -> Vec<u16> {
+        let blocks = (0..).zip(&self.blocks);
+        let covers = |(_, block): &(u16, &Block)| name.is_at_or_below(block.zone.as_name());
+        let mut found: Vec<u16> = blocks.filter(covers).map(|(index, _)| index).collect();
+        let labels = |index: &u16| self.blocks[usize::from(*index)].zone.as_name().label_count();
+        found.sort_by_key(|index| std::cmp::Reverse(labels(index)));
+        found
     }
 }
 

@@ -1,6 +1,6 @@
 //! Down the plugins of a block until one ends the question, then back up.
 
-use crate::{Exchange, Failure, Plugin, Router, Step};
+use crate::{Exchange, Failure, Plugin, Router, Step, Way, What};
 use wire::{Question, RecordType};
 
 /// The plugins of a server block, outermost first.
@@ -98,7 +98,9 @@ impl Walk<'_> {
     pub(crate) fn down(self, x: &mut Exchange, top: usize, mut at: usize) -> Ended {
         while let Some(link) = self.chain.links.get(at) {
             x.at = at;
-            match link.plugin.query(x) {
+            let step = link.plugin.query(x);
+            x.turn(at, Way::Down(step));
+            match step {
                 Step::Next => at += 1,
                 Step::Wait => return self.waiting(at, Awaited::Plugin),
                 end => return self.end(x, top, at, end),
@@ -106,6 +108,7 @@ impl Walk<'_> {
         }
         let failure = self.nobody_answered(x);
         x.fail(failure);
+        x.happened(What::Failed);
         self.up(x, top, at)
     }
 
@@ -129,6 +132,7 @@ impl Walk<'_> {
             x.at = index;
             x.undo_rewrites(index);
             link.plugin.response(x);
+            x.turn(index, Way::Up);
             if x.take_unfinished() {
                 return self.waiting(index, Awaited::Plugin);
             }
@@ -168,6 +172,7 @@ impl Walk<'_> {
         let rest = Rest { walk: self, at };
         let step = self.chain.links[at].plugin.resolve(x, rest).await;
         x.at = at;
+        x.turn(at, Way::Resolve(step));
         match step {
             Step::Next => self.down(x, top, at + 1),
             // What `rest.run` has ended stays the answer of the plugin that ended it.
@@ -208,6 +213,7 @@ impl Walk<'_> {
             nested.parked = Some(ticket);
         } else {
             heed(x, &mut nested);
+            x.happened(What::Heard);
         }
         let done = nested.parked.is_none();
         x.nested = Some(nested);
@@ -220,6 +226,7 @@ impl Walk<'_> {
             // The outcome is in the exchange: a reply, a failure, or that it is dropped.
             let _ = self.router.resume(&mut nested, ticket).await;
             heed(x, &mut nested);
+            x.happened(What::Heard);
         }
         x.nested = Some(nested);
     }

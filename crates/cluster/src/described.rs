@@ -79,6 +79,20 @@ impl Cluster {
         self.owner_of(view, address, |pod| (text(pod.namespace()), text(pod.name())))
     }
 
+    /// The address of a pod, if the view looks at pods. Goes through all of them: not for answers.
+    pub fn address_of(&self, view: &View, namespace: &str, name: &str) -> Option<IpAddr> {
+        if view.pods != Pods::Verified {
+            return None;
+        }
+        let mut found = None;
+        self.pods.visit(|pod| {
+            if pod.namespace() == namespace.as_bytes() && pod.name() == name.as_bytes() {
+                found = Some(pod.address().into());
+            }
+        });
+        found
+    }
+
     /// What `look` makes of the pod with this address.
     pub(crate) fn owner_of<R>(
         &self,

@@ -22,6 +22,7 @@ mod address;
 mod answer;
 mod cluster;
 mod described;
+mod explained;
 pub mod gateway;
 pub mod manifests;
 mod model;

@@ -187,6 +187,11 @@ impl View {
         self.find_zone(name).map(|(zone, _)| zone.apex())
     }
 
+    /// The zone that PTR records lead into: the domain of the cluster.
+    pub fn domain(&self) -> Name<'_> {
+        self.primary().apex()
+    }
+
     /// The TTL of answers, in seconds.
     pub fn ttl(&self) -> u32 {
         self.ttl

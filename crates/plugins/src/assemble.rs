@@ -3,11 +3,11 @@
 use crate::bind;
 use crate::capabilities::Capabilities;
 use crate::directive::{Config, Entry};
-use crate::env::{Env, Parts, Process, Site, Whole};
+use crate::env::{BuiltBlock, Env, Parts, Process, Site, Whole};
 use crate::kept::Kept;
 use crate::order::ORDER;
 use chain::{Block, Chain, Link, Router};
-use corefile::{Claim, Claims, Code, Mistake, Mistakes, Scheme, ServerBlock, Sources, shown};
+use corefile::{Claim, Claims, Code, Mistake, Mistakes, Scheme, ServerBlock, Sources, Span, shown};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -321,7 +321,7 @@ impl Builder<'_> {
         let whole = Arc::new(OnceLock::new());
         let mut capabilities = Capabilities::default();
         let mut root = PathBuf::new();
-        let mut links = Vec::new();
+        let (mut links, mut places) = (Vec::new(), Vec::new());
         for (entry, config) in draft.configs {
             let mut env = Env {
                 process: self.surroundings.process,
@@ -335,6 +335,7 @@ impl Builder<'_> {
             match (entry.build)(config, &mut env) {
                 Ok(Some(plugin)) => {
                     let at = draft.block.block(entry.name).map(|lines| lines.at());
+                    places.push(at.map(|at| self.place(at)).unwrap_or_default());
                     let line = at.map_or(0, |at| self.sources.position(at).line as u32);
                     links.push(Link { plugin, name: entry.name, line });
                 }
@@ -343,13 +344,21 @@ impl Builder<'_> {
             }
         }
         let plugins = links.iter().map(|link| link.name).collect();
-        let whole = whole.get_or_init(|| Whole { plugins, capabilities });
+        let known = whole.get_or_init(|| Whole { plugins, capabilities });
         for check in self.parts.checks.drain(..) {
-            if let Err(wrong) = check(whole) {
+            if let Err(wrong) = check(known) {
                 mistakes.append(wrong);
             }
         }
-        Arc::new(Chain::new(links))
+        let chain = Arc::new(Chain::new(links));
+        let place = self.place(draft.block.at);
+        self.parts.blocks.push(BuiltBlock { chain: chain.clone(), whole, place, places });
+        chain
+    }
+
+    /// `FILE:LINE`
+    fn place(&self, at: Span) -> String {
+        format!("{}:{}", self.sources.path(at), self.sources.position(at).line)
     }
 }
 
@@ -364,6 +373,19 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_does_not_serve_bothers_nobody() {
+        let corefile =
+            ". {\n loop\n health 127.0.0.1:1\n transfer {\n to 127.0.0.1\n }\n whoami\n}";
+        let started = |serves| {
+            let mut rig = crate::testing::Rig::new("");
+            rig.process.serves = serves;
+            rig.reload(corefile);
+            rig.assembly().parts.on_start.len()
+        };
+        assert_eq!((started(true), started(false)), (3, 0));
+    }
 
     #[test]
     fn more_zones_than_can_be_numbered_are_refused() {

@@ -33,6 +33,9 @@ pub struct Process {
     pub panics: Arc<AtomicU64>,
     /// Ends the process.
     pub fatal: Arc<Fatal>,
+    /// Whether it serves. A command that only asks what would be answered does not, and then no
+    /// plugin tells others about itself, or probes its own addresses: somebody else has those.
+    pub serves: bool,
     /// Where what is known may outlive the process (`-state-dir`); nowhere if there is none.
     pub state_dir: Option<PathBuf>,
     /// How often, at most, it is written there (`-state-interval`); not zero.
@@ -109,6 +112,18 @@ pub struct Whole {
     pub capabilities: Capabilities,
 }
 
+/// A server block that was built, for who wants to tell people about it.
+pub struct BuiltBlock {
+    /// Its plugins.
+    pub chain: Arc<Chain>,
+    /// What they offer each other.
+    pub whole: Arc<OnceLock<Whole>>,
+    /// Where it stands: `FILE:LINE`.
+    pub place: String,
+    /// Where its plugins were first named, in the order of the chain.
+    pub places: Vec<String>,
+}
+
 /// What the plugins of a configuration have asked for while they were built.
 #[derive(Default)]
 pub struct Parts {
@@ -135,6 +150,8 @@ pub struct Parts {
     /// What looks at the block that is being built once it is whole.
     pub(crate) checks: Vec<Check>,
     pub(crate) readiness: Arc<Readiness>,
+    /// The server blocks, as they were built.
+    pub blocks: Vec<BuiltBlock>,
     /// Blocks whose listeners let all classes in.
     pub(crate) all_classes: Vec<usize>,
     /// Amenders for questions that no block serves, with the blocks that want them.
@@ -216,6 +233,14 @@ impl Env<'_> {
             start(runtime);
             Ok(())
         });
+    }
+
+    /// As [`Env::on_start`], for what concerns others than who asks: it is not begun by a process
+    /// that does not serve ([`Process::serves`]).
+    pub fn on_serving(&mut self, start: impl FnOnce(&Handle) + Send + 'static) {
+        if self.process.serves {
+            self.on_start(start);
+        }
     }
 
     /// As [`Env::on_start`], for what can fail: the configuration is refused then.

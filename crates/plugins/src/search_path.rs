@@ -1,6 +1,7 @@
 //! What a plugin can know of the search lists of clients.
 
 use chain::Exchange;
+use std::net::IpAddr;
 use wire::{Name, NameBuf};
 
 /// Somebody who knows in which domains a client looks for a name before it asks for the name as it
@@ -12,6 +13,15 @@ pub trait SearchPath: Send + Sync {
     /// The others, in their order, for a name in the first; the last is the root, which stands for
     /// the name as it is. They are the same for all clients.
     fn others(&self, name: Name<'_>) -> &[NameBuf];
+}
+
+/// Somebody who knows the pods of a cluster, for who wants to ask as one of them would.
+pub trait Pods: Send + Sync {
+    /// The domain of the cluster, which the search lists of its pods are made of.
+    fn domain(&self) -> NameBuf;
+
+    /// The address of a pod; none if it is not known, or pods are not watched.
+    fn address_of(&self, namespace: &str, name: &str) -> Option<IpAddr>;
 }
 
 /// A list that all clients have.

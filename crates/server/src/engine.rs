@@ -5,7 +5,7 @@ use crate::admin::http::{Http, HttpError};
 use crate::figures::Figures;
 use crate::settings::fragments::Texts;
 use crate::settings::source::{Built, Source};
-use chain::{Client, Exchange, Transport};
+use chain::Router;
 use corefile::Parsed;
 use listen::{LaneSettings, Listener, OpenError, Service, SlowLane, Stats, TcpSettings, Workers};
 use plugins::assemble::{Assembly, Server, Surroundings, assemble};
@@ -14,12 +14,11 @@ use plugins::kept::Kept;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::runtime::Handle;
-use wire::{Class, Encoder, Flags, NameBuf, RecordType};
 
 /// How long sockets that are not wanted any more go on with what they have begun.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
@@ -206,23 +205,10 @@ impl Engine {
         self.current.as_ref()
     }
 
-    /// Who answers a question from memory, with the line of the Corefile: the plugin that ends it,
-    /// then those that the targets of CNAMEs come from. For people; nothing is sent.
-    pub(crate) fn who_answers(&self, name: NameBuf, rtype: RecordType) -> Vec<(&'static str, u32)> {
-        let Some(service) = self.listeners.values().find_map(Listener::service) else {
-            return Vec::new();
-        };
-        let mut query = [0; 512];
-        let question = (name.as_name(), rtype, Class::IN);
-        let length = Encoder::new().query(0, Flags::RD, question, None, &mut query);
-        let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let client = Client { peer: here, local: here, transport: Transport::Udp };
-        let mut x = Box::new(Exchange::new());
-        if x.begin(&query[..length], client, self.process.clock.now()).is_ok() {
-            let _ = service.router.load().answer(&mut x);
-        }
-        let chain = std::iter::successors(Some(&*x), |x| x.target());
-        chain.filter_map(Exchange::answered_by).collect()
+    /// What the first listener answers with now.
+    pub(crate) fn router(&self) -> Option<Arc<Router>> {
+        let service = self.listeners.values().find_map(Listener::service)?;
+        Some(service.router.load_full())
     }
 
     /// The addresses that are listened on, with the ports that they got.

@@ -58,6 +58,7 @@ impl Plugin for Acl {
             }
             None => (Action::Allow, None),
         };
+        x.note(|| self.note(x));
         let worker = x.worker;
         match (action, refused) {
             (Action::Allow, _) => {
@@ -85,6 +86,21 @@ impl Plugin for Acl {
 }
 
 impl Acl {
+    /// What the rules say to the client, and which.
+    fn note(&self, x: &Exchange) -> String {
+        let client = x.client.peer.ip();
+        let Some((action, at, _)) = self.verdict(x) else {
+            return format!("has no rule for this question of {client}");
+        };
+        let does = match action {
+            Action::Allow => "allows",
+            Action::Block => "blocks",
+            Action::Filter => "filters",
+            Action::Drop => "drops",
+        };
+        format!("{does} {client} by its rule {} of {}", at + 1, self.rules.len())
+    }
+
     /// What the first policy that fits says, with its rule and the rule's zone; none if none fits.
     ///
     /// As in CoreDNS, `allow` ends it all: rules behind it are not asked any more.

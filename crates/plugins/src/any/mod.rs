@@ -45,6 +45,7 @@ impl Plugin for Any {
             return Step::Next;
         }
         x.reply.body.push(Section::Answer, x.question.name(), TTL, RecordType::HINFO, HINFO);
+        x.note(|| "has one small record for ANY".to_owned());
         Step::Done
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! **What this is not.** No directive, and no zone: `zone::Zone` knows what is in one.
 
+mod note;
 mod whole;
 mod zone_file;
 
@@ -55,7 +56,10 @@ impl Authority {
     pub(crate) fn answer(&self, x: &mut Exchange, fallthrough: Option<&Zones>) -> Step {
         let Some(file) = self.find(x.question.name()) else { return Step::Next };
         let loaded = file.zone();
-        let Some(zone) = loaded.as_deref() else { return x.fail(Failure::ZoneNotLoaded) };
+        let Some(zone) = loaded.as_deref() else {
+            x.note(|| format!("could not read the zone {} yet", file.origin()));
+            return x.fail(Failure::ZoneNotLoaded);
+        };
         if x.request.opcode == Opcode::NOTIFY {
             return Step::Drop; // nobody may tell us to transfer a zone that we have from a file
         }
@@ -67,8 +71,10 @@ impl Authority {
         if let (Some(wildcard), Some(labels)) = (wildcard, &mut x.labels) {
             labels.push(("zone/wildcard".into(), wildcard.to_string()));
         }
+        x.note(|| note::of(zone, found, wildcard, x));
         match found {
             Found::NoSuchName if fallthrough.is_some_and(|z| z.cover(x.question.name())) => {
+                x.note(|| "falls through".to_owned());
                 x.clear_reply();
                 Step::Next
             }

@@ -110,6 +110,7 @@ impl Plugin for AutoPath {
             // The element itself was not searched for. CoreDNS fails then.
             && name != first.as_name()
         {
+            x.note(|| format!("searches in the client's place, first in {first}"));
             let base = name.label_count() - first.as_name().label_count();
             x.remember(Progress { base, tried: 0 }.bits());
         }
@@ -137,11 +138,13 @@ impl Plugin for AutoPath {
             let mut question = Question::new(name.as_name(), x.question.rtype);
             question.class = x.question.class;
             x.remember(progress.bits());
+            x.note(|| format!("asks for {name} next"));
             if x.ask_again(question) {
                 return;
             }
             break;
         }
+        x.note(|| "has come to the end of the search list".to_owned());
         x.take_reply_back();
     }
 }

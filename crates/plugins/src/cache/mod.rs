@@ -16,6 +16,7 @@ mod config;
 mod entry;
 mod metrics;
 mod nature;
+mod note;
 mod order;
 mod store;
 
@@ -30,6 +31,7 @@ use corefile::{Accepted, Block, Mistakes};
 use entry::{Age, Entry, Key, Kind, Making};
 use metrics::Counters;
 use nature::{Nature, answers, has_expired_signature};
+use note::Kept;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Looked, Store};
@@ -101,16 +103,20 @@ impl Plugin for Cache {
         let looked = self.store.look(&key(x));
         let Some((entry, age)) = self.pick(&looked, x.now) else {
             self.count(x, |counters| &counters.misses);
+            x.note(|| "has nothing about it".to_owned());
             remember(x);
             return Step::Next;
         };
         self.count(x, |counters| &counters.hits[entry.kind as usize]);
+        x.note(|| note::hit(entry, age));
         if age == Age::Stale && self.must_verify(entry, x.now) {
+            x.note(|| "asks before it serves what is stale".to_owned());
             return Step::Wait;
         }
         self.reply(x, entry, age);
         if self.is_due(entry, age, x.now) && entry.claim(x.now, REFRESH_MAX) {
             self.count(x, |counters| &counters.prefetches);
+            x.note(|| "has it asked for again in the background".to_owned());
             refresh_later(x);
         }
         Step::Done
@@ -147,6 +153,7 @@ impl Plugin for Cache {
             x.question = question;
             x.clear_reply();
             x.resumed(self.clock.now());
+            x.note(|| format!("serves what is stale: no answer within {limit:?}"));
             let step = self.serve_stale(x);
             x.request.flags.set(Flags::AD, true); // as for every refresh
             step
@@ -231,7 +238,8 @@ impl Cache {
                 record.ttl = ttl;
             }
             if waited && !x.is_live() {
-                self.keep(x, nature, ttl);
+                let kept = self.keep(x, nature, ttl);
+                x.note(|| kept.to_text(ttl));
             }
             clear_unwanted(x);
         }
@@ -248,13 +256,14 @@ impl Cache {
         Nature::of(&x.reply, &x.question)
     }
 
-    fn keep(&self, x: &Exchange, nature: Nature, ttl: u32) {
+    fn keep(&self, x: &Exchange, nature: Nature, ttl: u32) -> Kept {
         let (settings, question) = (&self.config.settings, &x.question);
         if x.reply.body.overflowed() {
-            return self.count(x, |counters| &counters.drops);
+            self.count(x, |counters| &counters.drops);
+            return Kept::TooLarge;
         }
         if ttl == 0 || !nature.can_be_kept(&x.reply, question) {
-            return;
+            return Kept::Unfit;
         }
         let key = key(x);
         let is_answer = nature == Nature::Answer && answers(&x.reply.body, question);
@@ -274,8 +283,11 @@ impl Cache {
             Kind::Success => &self.without_success,
             Kind::Denial => &self.without_denial,
         };
-        if is_worse || disabled.cover(question.name()) {
-            return;
+        if is_worse {
+            return Kept::Worse;
+        }
+        if disabled.cover(question.name()) {
+            return Kept::Disabled;
         }
         let evicted = self.store.put(&making);
         match kind {
@@ -292,6 +304,7 @@ impl Cache {
             counters.evictions[kind as usize].add(x.worker, evicted as u64);
         }
         self.count_entries();
+        Kept::Yes
     }
 
     /// Somebody was asked: if what is known is as old as before, others may ask again, but not at once
@@ -314,7 +327,11 @@ impl Cache {
         }
         let is_better = self.is_better_than_stale(x);
         self.settle(x, waited);
-        if is_better { Step::Done } else { self.serve_stale(x) }
+        if is_better {
+            return Step::Done;
+        }
+        x.note(|| "serves what is stale: it is better than that".to_owned());
+        self.serve_stale(x)
     }
 
     /// Serves what is known, however old. If it had to leave in the meantime, the reply stays as it is.

@@ -406,3 +406,40 @@ async fn a_hit_is_written_into_the_memory_of_the_exchange() {
     let _ = bench.router.answer(&mut x);
     assert_eq!(before, (x.reply.body.answer.as_ptr(), x.reply.body.answer.capacity()));
 }
+
+#[tokio::test]
+async fn it_says_what_it_has_and_what_it_keeps() {
+    /// What the cache says about the question.
+    async fn notes(bench: &Bench, question: &str) -> Vec<String> {
+        let recording = Arc::new(chain::Recording::default());
+        let mut x = bench.world.question(question);
+        x.record(recording.clone());
+        if let chain::Ended::Waiting(ticket) = bench.router.answer(&mut x) {
+            let _ = bench.router.resume(&mut x, ticket).await;
+        }
+        let notes = recording.events().into_iter().filter_map(|event| match event.what {
+            chain::What::Note { text, .. } => Some(text),
+            _ => None,
+        });
+        notes.collect()
+    }
+    let bench = Bench::new("serve_stale 1h verify\ndisable denial no.test");
+    bench.upstream.answers("a.test A", "NOERROR\na.test 5 A 192.0.2.1");
+    bench.upstream.answers("c.test A", "tc NOERROR\nc.test 5 A 192.0.2.1");
+    bench.upstream.answers("no.test A", "NXDOMAIN\n--\ntest 9 SOA a. b. 1 2 3 4 9");
+    let missed = |kept: &str| vec!["has nothing about it".to_owned(), kept.to_owned()];
+    assert_eq!(notes(&bench, "a.test A").await, missed("keeps it for 5 s"));
+    bench.wait(2);
+    assert_eq!(notes(&bench, "a.test A").await, ["has an answer, 2 s old, for 3 s more"]);
+    assert_eq!(notes(&bench, "no.test A").await, missed("does not keep it: `disable` says so"));
+    let other = missed("does not keep it: it is no answer and no denial");
+    assert_eq!(notes(&bench, "c.test A").await, other);
+    bench.wait(3);
+    bench.upstream.goes_down();
+    let stale = [
+        "has an answer whose 5 s are over",
+        "asks before it serves what is stale",
+        "serves what is stale: it is better than that",
+    ];
+    assert_eq!(notes(&bench, "a.test A").await, stale);
+}

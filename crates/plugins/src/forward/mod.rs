@@ -6,6 +6,7 @@
 
 mod config;
 mod metrics;
+mod note;
 mod routes;
 mod servers;
 mod sources;
@@ -88,8 +89,14 @@ fn servers(config: &Config, env: &mut Env<'_>) -> Result<Arc<Servers>, Mistake> 
 impl Plugin for Forward {
     fn query(&self, x: &mut Exchange) -> Step {
         match self.routes.find(x.question.name(), 0) {
-            Some(_) => Step::Wait,
-            None => Step::Next,
+            Some(number) => {
+                x.note(|| note::whom(&self.lines[number].servers));
+                Step::Wait
+            }
+            None => {
+                x.note(|| "has no line for the name".to_owned());
+                Step::Next
+            }
         }
     }
 
@@ -108,6 +115,7 @@ impl Forward {
             let asked = line.ask(x).await;
             x.resumed(self.clock.now());
             label(x, &asked);
+            x.note(|| note::outcome(&asked));
             let message = match asked {
                 Ok(answered) => answered.message,
                 Err(why) => return x.fail(failure(&why)),
@@ -115,6 +123,9 @@ impl Forward {
             // CoreDNS lets the question end in SERVFAIL if there is a line behind, but none that
             // takes it. An answer is better.
             taken = line.hands_over(&message).then_some(number + 1);
+            if taken.is_some() {
+                x.note(|| format!("`next` hands {} over to the line behind", message.rcode));
+            }
             taken = taken.and_then(|least| self.routes.find(x.question.name(), least));
             if taken.is_none() {
                 reply(x, &message);

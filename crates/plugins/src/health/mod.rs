@@ -59,7 +59,7 @@ impl Directive for Health {
         env.parts.lameduck = env.parts.lameduck.max(config.lameduck);
         let process = env.process;
         let test = env.keep(config.address.clone(), || SelfTest::new(&config.address, process));
-        env.on_start(move |runtime| test.start(runtime));
+        env.on_serving(move |runtime| test.start(runtime));
         env.serve_http(Endpoint {
             address: config.address,
             path: "/health",

@@ -80,6 +80,7 @@ impl Plugin for Hosts {
             return self.answer_reverse(x, &table, address);
         }
         if !self.zones.cover(name) {
+            x.note(|| "is about other zones".to_owned());
             return Step::Next;
         }
         let Some(addresses) = table.addresses(name) else {
@@ -100,6 +101,10 @@ impl Plugin for Hosts {
             _ if self.fallthrough_unsupported => return Step::Next,
             _ => {}
         }
+        x.note(|| match x.reply.body.answer.len() {
+            0 => format!("has the name, but no {} for it", x.question.rtype),
+            _ => "has the name".to_owned(),
+        });
         x.authoritative();
         Step::Done
     }
@@ -114,6 +119,7 @@ impl Hosts {
             x.reply.body.push_name(Section::Answer, owner, self.ttl, RecordType::PTR, name);
         }
         if x.reply.body.answer.is_empty() {
+            x.note(|| format!("has no name for the address {address}"));
             return Step::Next;
         }
         x.authoritative();
@@ -128,9 +134,15 @@ impl Hosts {
             return Step::Next;
         }
         match &self.fallthrough {
-            Some(zones) if zones.cover(name) => Step::Next,
+            Some(zones) if zones.cover(name) => {
+                x.note(|| "does not have the name, and falls through".to_owned());
+                Step::Next
+            }
             // A denial needs the SOA of a zone, and a hosts file is none: CoreDNS fails as well.
-            _ => x.fail(Failure::NotFound),
+            _ => {
+                x.note(|| "does not have the name, and has no `fallthrough` for it".to_owned());
+                x.fail(Failure::NotFound)
+            }
         }
     }
 }

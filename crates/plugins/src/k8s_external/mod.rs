@@ -91,9 +91,21 @@ impl Plugin for External {
     fn query(&self, x: &mut Exchange) -> Step {
         let Some((cluster, view)) = self.cluster() else { return self.without_cluster(x) };
         let found = cluster.answer_external(view, &x.question, &mut x.reply);
+        x.note(|| {
+            match found {
+                Found::Answer | Found::Elsewhere => "has the service's way in from outside",
+                Found::NoData => "has the name, but nothing of the type",
+                Found::NoSuchName => "has no service with a way in from outside by that name",
+                Found::NotSynced => "cannot tell yet: not all of the cluster is known",
+                Found::Refused => "hands out no zone this way",
+                Found::NotHere => "",
+            }
+            .to_owned()
+        });
         match found {
             Found::NotHere => return Step::Next,
             Found::NoSuchName | Found::NotSynced if self.falls_through(x) => {
+                x.note(|| "falls through".to_owned());
                 x.clear_reply();
                 return Step::Next;
             }

@@ -146,10 +146,12 @@ impl Plugin for K8sGateway {
     fn query(&self, x: &mut Exchange) -> Step {
         let Some(cluster) = self.source.cluster() else { return self.without_cluster(x) };
         let found = self.view.answer(cluster, &x.question, &mut x.reply);
+        x.note(|| explained(found).to_owned());
         match found {
             Found::NotHere => return Step::Next,
             // As in the original even the SOA: the zone may be another's, which this adds names to.
             Found::NoSuchName | Found::Empty | Found::Apex if self.falls_through(x) => {
+                x.note(|| "falls through".to_owned());
                 x.clear_reply();
                 return Step::Next;
             }
@@ -169,6 +171,20 @@ impl Plugin for K8sGateway {
         x.authoritative();
         x.live();
         if found == Found::Elsewhere { Step::Chase } else { Step::Done }
+    }
+}
+
+/// What was found, in words.
+fn explained(found: Found) -> &'static str {
+    match found {
+        Found::Answer | Found::Elsewhere => "has a route, an ingress or a service for the name",
+        Found::NoData => "has the name, but nothing of the type",
+        Found::Empty => "has only names below it",
+        Found::Apex => "answers for the zone itself",
+        Found::NoSuchName => "has no route, ingress or service for the name",
+        Found::NotSynced => "cannot tell yet: not all of the cluster is known",
+        Found::Refused => "hands out no zone this way",
+        Found::NotHere => "",
     }
 }
 

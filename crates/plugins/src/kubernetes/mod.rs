@@ -18,7 +18,7 @@ use crate::clusters::{Clusters, Snapshot, Source, StateDirectory, Watched, wait_
 use crate::directive::{Built, Directive};
 use crate::env::{Describe, Env};
 use crate::handover::Transfer;
-use crate::search_path::SearchPath;
+use crate::search_path::{self, SearchPath};
 use crate::zones::Zones;
 use chain::{Exchange, Failure, Plugin, Step};
 use cluster::manifests::Manifests;
@@ -60,6 +60,7 @@ impl Directive for Kubernetes {
         let shortcut = Shortcut::new(config.search_shortcut, env);
         let plugin = Arc::new(Self { view, source, fallthrough, search, shortcut });
         env.offer::<dyn SearchPath>("kubernetes", plugin.clone());
+        env.offer::<dyn search_path::Pods>("kubernetes", plugin.clone());
         env.offer::<dyn Describe>("kubernetes", plugin.clone());
         env.offer::<dyn Clusters>("kubernetes", plugin.clone());
         env.offer::<dyn Transfer>("kubernetes", plugin.clone());
@@ -187,9 +188,11 @@ impl Plugin for Kubernetes {
     fn query(&self, x: &mut Exchange) -> Step {
         let Some(cluster) = self.source.cluster() else { return self.without_cluster(x) };
         let found = cluster.answer(&self.view, &x.question, &mut x.reply);
+        x.note(|| cluster.explain(&self.view, &x.question, found));
         match found {
             Found::NotHere => return Step::Next,
             Found::NoSuchName | Found::NotSynced if self.falls_through(x) => {
+                x.note(|| "falls through".to_owned());
                 x.clear_reply();
                 return Step::Next;
             }

@@ -2,8 +2,9 @@
 
 use super::{Kubernetes, Zones};
 use crate::env::Env;
-use crate::search_path::{SearchPath, with_root};
+use crate::search_path::{Pods, SearchPath, with_root};
 use chain::Exchange;
+use std::net::IpAddr;
 use std::path::Path;
 use upstream::ResolvConf;
 use wire::{Name, NameBuf};
@@ -26,6 +27,16 @@ impl SearchLists {
             (*zone, with_root(domains.collect()))
         };
         Self(zones.names().iter().map(of_zone).collect())
+    }
+}
+
+impl Pods for Kubernetes {
+    fn domain(&self) -> NameBuf {
+        self.view.domain().to_buf()
+    }
+
+    fn address_of(&self, namespace: &str, name: &str) -> Option<IpAddr> {
+        self.source.cluster()?.address_of(&self.view, namespace, name)
     }
 }
 

@@ -70,6 +70,9 @@ impl Kubernetes {
         if let Some(question) = self.shortcut.question(cluster, &self.view, x)
             && x.consult(&question)
         {
+            x.note(|| {
+                format!("asks for {} itself, as the name comes of a search list", question.name())
+            });
             x.remember(0);
             return Step::Consult;
         }
@@ -82,9 +85,11 @@ impl Kubernetes {
         // Also if it took too long: the client has other elements to try.
         x.clear_reply();
         let Some(target) = x.advice().filter(|advice| exists(advice)) else {
+            x.note(|| "denies the name: what was searched for does not exist either".to_owned());
             return self.deny(cluster, x);
         };
         let target = target.request.asked;
+        x.note(|| format!("takes the search short-cut to {target}"));
         let (owner, ttl) = (x.question.name().to_buf(), self.view.ttl());
         let cname = RecordType::CNAME;
         x.reply.body.push_name(Section::Answer, owner.as_name(), ttl, cname, target.as_name());

@@ -92,6 +92,7 @@ impl Plugin for LoadBalance {
         if x.reply.rcode != Rcode::NOERROR || rtype.is_transfer() {
             return;
         }
+        x.note(|| self.note(&x.reply.body));
         let body = &mut x.reply.body;
         match &self.order {
             Order::Shuffled(prefer) => {
@@ -115,6 +116,18 @@ impl Plugin for LoadBalance {
 }
 
 impl LoadBalance {
+    /// Nothing if there is nothing to put into order.
+    fn note(&self, body: &Body) -> String {
+        let addresses = body.answer.iter().filter(|record| record.rtype.is_address());
+        let text = match &self.order {
+            _ if addresses.count() < 2 => "",
+            Order::Shuffled(prefer) if prefer.is_empty() => "shuffles the addresses",
+            Order::Shuffled(_) => "shuffles the addresses, the preferred in front",
+            Order::Weighted(_) => "puts an address first that the weights choose",
+        };
+        text.to_owned()
+    }
+
     /// CNAMEs come first, as they were; addresses and mail servers among themselves in any order.
     fn shuffle(&self, worker: u16, body: &mut Body, section: Section) {
         let records = body.section_mut(section);

@@ -78,6 +78,7 @@ impl Plugin for Local {
         let name = x.question.name();
         let localhost = self.localhost.as_name();
         if name == localhost {
+            x.note(|| "has the name itself".to_owned());
             return self.answer_localhost(x, true);
         }
         let prefixed = self.prefix && name.first_label() == localhost.first_label();
@@ -89,10 +90,14 @@ impl Plugin for Local {
                 x.client.peer.ip()
             );
             self.intercepted.increment(x.worker);
+            x.note(|| "takes the name for localhost".to_owned());
             return self.answer_localhost(x, false);
         }
         match self.zones.iter().find(|zone| name.is_at_or_below(zone.as_name())) {
-            Some(zone) => self.answer_reverse(x, zone.as_name()),
+            Some(zone) => {
+                x.note(|| format!("has the zone {zone}"));
+                self.answer_reverse(x, zone.as_name())
+            }
             None => Step::Next,
         }
     }

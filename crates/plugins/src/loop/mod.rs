@@ -89,7 +89,7 @@ impl Directive for Loop {
         let process = env.process.clone();
         let plugin = Arc::new(Self { probe: probe.clone(), process, tasks: Tasks::default() });
         let starting = plugin.clone();
-        env.on_start(move |runtime| starting.tasks.spawn(runtime, probe.run()));
+        env.on_serving(move |runtime| starting.tasks.spawn(runtime, probe.run()));
         Ok(Some(Box::new(plugin)))
     }
 }

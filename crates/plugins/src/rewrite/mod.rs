@@ -67,6 +67,10 @@ impl Plugin for Rewrite {
                     Err(text) => return x.fail(Failure::BadRewrite { text }),
                 },
             };
+            x.note(|| {
+                let (number, count) = (index + 1, self.rules.len());
+                note(&format!("rule {number} of {count}"), acted, rule, &question)
+            });
             amends |= acted && rule.amends();
             if acted && rule.stops {
                 break;
@@ -117,6 +121,21 @@ impl Plugin for Rewrite {
             }
             Step::Done
         })
+    }
+}
+
+/// What a rule has made of a question.
+fn note(which: &str, acted: bool, rule: &rule::Rule, question: &Question) -> String {
+    let goes_on = if rule.stops { "" } else { ", and looks for more rules" };
+    match &rule.field {
+        _ if !acted => format!("{which} does not apply"),
+        Field::Name(_) | Field::Class(..) | Field::Type(..) => {
+            format!("{which} asks for {question}{goes_on}")
+        }
+        Field::Ttl(..) => format!("{which} will change the TTL of the answer{goes_on}"),
+        Field::Rcode(..) => format!("{which} will look at the response code{goes_on}"),
+        Field::Cname(_) => format!("{which} will look at the CNAME of the answer{goes_on}"),
+        Field::Edns(_) => format!("{which} changes the options for upstream servers{goes_on}"),
     }
 }
 

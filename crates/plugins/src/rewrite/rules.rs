@@ -95,6 +95,11 @@ impl Rules {
         Self { rules: rules.into(), indexed, zone_labels, others: others.into() }
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.rules.len()
+    }
+
     /// The first rule from the place `from` on that is about the question, and its place.
     pub(super) fn next(&self, from: usize, question: &Question) -> Option<(usize, &Rule)> {
         let subject = Subject::new(question.name());

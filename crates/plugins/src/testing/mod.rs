@@ -29,6 +29,7 @@ pub(crate) fn process(clock: Arc<dyn Clock>) -> Process {
         version: "0.1.0",
         panics: Arc::default(),
         fatal: Arc::default(),
+        serves: true,
         state_dir: None,
         state_interval: Duration::from_secs(30),
     }

@@ -52,7 +52,7 @@ impl Directive for Transfer {
         let rules: Arc<[Rule]> = config.rules.into();
         let notifier = Arc::new(Notifier::new(rules.clone(), &unanswered));
         env.offer::<dyn Announce>("transfer", notifier.clone());
-        env.on_start(move |runtime| notifier.start(runtime));
+        env.on_serving(move |runtime| notifier.start(runtime));
         Ok(Some(Box::new(Self { rules, whole: env.whole(), places })))
     }
 }

@@ -79,6 +79,7 @@ impl Bench {
             version: "test",
             panics: Arc::default(),
             fatal: Arc::default(),
+            serves: true,
             state_dir: None,
             state_interval: Duration::from_secs(30),
         };

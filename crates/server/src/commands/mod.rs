@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod explain;
 pub(crate) mod serve;
 
 use clap::error::ErrorKind;
@@ -13,8 +14,13 @@ use std::process::ExitCode;
 type Run = fn(&[String]) -> ExitCode;
 
 /// The commands, by name. Without one of them the words are flags of `serve`, as CoreDNS has them.
-pub(crate) const COMMANDS: &[(&str, Run)] =
-    &[("check", check::run), ("config", config::run), ("demo", demo::run), ("serve", serve::run)];
+pub(crate) const COMMANDS: &[(&str, Run)] = &[
+    ("check", check::run),
+    ("config", config::run),
+    ("demo", demo::run),
+    ("explain", explain::run),
+    ("serve", serve::run),
+];
 
 /// The options of the command `name`; or the exit code, once help or what is wrong has been printed.
 ///

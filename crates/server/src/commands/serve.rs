@@ -90,6 +90,7 @@ pub(crate) fn new_engine(
         version: VERSION,
         panics: Arc::default(),
         fatal: Arc::default(),
+        serves: true,
         state_dir: None,
         state_interval: STATE_INTERVAL,
     };

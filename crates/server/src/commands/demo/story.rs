@@ -1,9 +1,10 @@
 //! The company's questions, and what comes back.
 
 use super::client;
+use crate::commands::explain::walked::{Asking, explain};
 use crate::commands::print;
 use crate::engine::Engine;
-use chain::Transport;
+use chain::{Client, Transport};
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -135,15 +136,22 @@ impl Story<'_> {
         let answer = client::ask(self.address, asked, rtype, transport)?;
         let mut text = format!("\n   {name} {rtype}, over {over}: {}\n", answer.rcode);
         text += &records(&answer);
-        let by: Vec<_> = self
-            .engine
-            .who_answers(asked, rtype)
-            .into_iter()
-            .map(|(plugin, line)| format!("{plugin} (Corefile:{line})"))
-            .collect();
-        text += &format!("      answered by {}\n", by.join(", then "));
+        text += &format!("      answered by {}\n", self.answerers(asked, rtype).join(", then "));
         print(&text);
         Ok(())
+    }
+
+    /// The plugins that answer a question, with their lines.
+    fn answerers(&self, name: NameBuf, rtype: RecordType) -> Vec<String> {
+        let (Some(router), Some(parts)) = (self.engine.router(), self.engine.parts()) else {
+            return Vec::new();
+        };
+        let client = Client { peer: self.address, local: self.address, transport: UDP };
+        let clock = &*self.engine.process.clock;
+        let asking = Asking { name, rtype, client, clock, offline: true };
+        let explained = explain(&router, &parts.blocks, &asking);
+        let by = self.engine.runtime.block_on(explained).answered_by;
+        by.iter().map(|by| format!("{} ({})", by.plugin, by.place)).collect()
     }
 
     /// What to try next.
