@@ -186,7 +186,8 @@ mod tests {
             ("db.shop.svc", "lacks service db of namespace shop: no endpoint of it is ready"),
             (
                 "a.db.shop.svc",
-                "lacks endpoint a of service db of namespace shop: the service has no such endpoint that is ready",
+                "lacks endpoint a of service db of namespace shop: \
+                 the service has no such endpoint that is ready",
             ),
             ("web.shop.svc", "lacks service web of namespace shop: there is no such service"),
             ("web.dev.svc", "lacks service web of namespace dev: there is no namespace dev"),
