@@ -60,6 +60,7 @@ impl Exchange {
         }
         self.again.count += 1;
         (self.again.wanted, self.again.advised) = (true, false);
+        self.alert = true;
         self.forget_answerer();
         self.clear_reply();
         true

@@ -1,6 +1,7 @@
 //! One question, from its octets to the reply that grows.
 
 use crate::again::Again;
+use crate::between::{Memos, Rewrites};
 use crate::{Failure, Moment, Recording, Step, Stream};
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -84,6 +85,9 @@ pub struct Exchange {
     pub(crate) parked: Option<crate::Ticket>,
     /// What happens to the question, if somebody wants to know.
     pub(crate) recording: Option<Arc<Recording>>,
+    /// Whether the walk has to look for more than the next plugin: it is recorded, or a plugin has
+    /// asked it for something. One flag, so that those who ask for nothing pay for one branch.
+    pub(crate) alert: bool,
 }
 
 /// A question to ask again in the background, so that the answer in memory is fresh.
@@ -137,6 +141,7 @@ impl Exchange {
             nested: None,
             parked: None,
             recording: None,
+            alert: false,
         }
     }
 
@@ -191,6 +196,7 @@ impl Exchange {
         self.dropped = false;
         self.waited = false;
         self.unfinished = false;
+        self.alert = self.recording.is_some();
         self.chased_target = false;
         self.chain_cut = false;
         self.rewrites.clear();
@@ -316,6 +322,7 @@ impl Exchange {
     /// A failure waits for nothing: if the question has failed, this does nothing.
     pub fn finish_in_resolve(&mut self) {
         self.unfinished = true;
+        self.alert = true;
     }
 
     pub(crate) fn take_unfinished(&mut self) -> bool {
@@ -478,69 +485,4 @@ fn mark_of(name: Name<'_>) -> u64 {
     name.octets().iter().fold(0xcbf2_9ce4_8422_2325, |mark, octet| {
         (mark ^ u64::from(octet.to_ascii_lowercase())).wrapping_mul(0x100_0000_01b3)
     })
-}
-
-/// Questions as they were before each rewrite, with the place of the plugin that rewrote.
-#[derive(Default)]
-struct Rewrites {
-    count: usize,
-    before: [Option<(usize, Question)>; 4],
-}
-
-impl Rewrites {
-    fn clear(&mut self) {
-        self.count = 0;
-    }
-
-    fn push(&mut self, at: usize, question: Question) -> bool {
-        let Some(slot) = self.before.get_mut(self.count) else { return false };
-        *slot = Some((at, question));
-        self.count += 1;
-        true
-    }
-
-    /// The latest, if a plugin at `at` or below made it.
-    fn pop_from(&mut self, at: usize) -> Option<Question> {
-        let last = self.count.checked_sub(1)?;
-        let (by, question) = self.before[last]?;
-        (by >= at).then(|| {
-            self.count = last;
-            question
-        })
-    }
-}
-
-/// Values that plugins keep between their hooks, as a stack.
-#[derive(Default)]
-struct Memos {
-    count: usize,
-    kept: [(usize, u64); 8],
-}
-
-impl Memos {
-    fn clear(&mut self) {
-        self.count = 0;
-    }
-
-    fn push(&mut self, at: usize, value: u64) {
-        if let Some(slot) = self.kept.get_mut(self.count) {
-            *slot = (at, value);
-            self.count += 1;
-        }
-    }
-
-    /// The latest of the plugin at `at`; what plugins below have left is dropped.
-    fn pop_at(&mut self, at: usize) -> Option<u64> {
-        while let Some(last) = self.count.checked_sub(1) {
-            let (by, value) = self.kept[last];
-            if by < at {
-                return None;
-            }
-            self.count = last;
-            if by == at {
-                return Some(value);
-            }
-        }
-        None
-    }
 }

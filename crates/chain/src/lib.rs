@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod again;
+mod between;
 mod exchange;
 mod failure;
 mod moment;

@@ -138,6 +138,7 @@ impl Exchange {
     /// the recording.
     pub fn record(&mut self, recording: Arc<Recording>) {
         self.recording = Some(recording);
+        self.alert = true;
     }
 
     /// Says why a plugin decides as it does. `text` runs only if somebody wants to know: one short
@@ -161,9 +162,14 @@ impl Exchange {
     /// A plugin has had its turn.
     #[inline]
     pub(crate) fn turn(&self, at: usize, way: Way) {
-        if self.recording.is_some() {
-            self.write(self.block, What::Turn { at, way });
+        if self.alert {
+            self.write_turn(at, way);
         }
+    }
+
+    #[cold]
+    fn write_turn(&self, at: usize, way: Way) {
+        self.write(self.block, What::Turn { at, way });
     }
 
     /// The walk did something itself.
@@ -191,34 +197,38 @@ impl Exchange {
         );
     }
 
-    #[cold]
     fn write(&self, block: u16, what: What) {
         let Some(recording) = &self.recording else { return };
-        let failure = self.failure().map(ToString::to_string);
-        let now = (self.question, Glance::of(&self.reply, failure));
-        let depth = usize::from(self.depth());
         let mut inner = recording.lock();
-        if inner.seen.len() <= depth {
-            inner.seen.resize(depth + 1, None);
-        }
-        let begins = matches!(what, What::Asked { .. });
-        // A note comes in the middle of a turn, at whose end it shows what the turn has changed.
-        let is_note = matches!(what, What::Note { .. });
-        let before = inner.seen[depth].clone().filter(|_| !begins && !is_note);
-        if !is_note {
-            inner.seen[depth] = Some(now.clone());
-        }
         if inner.events.len() == Recording::EVENTS_MAX {
             inner.left_out += 1;
             return;
         }
-        let (question, reply) = match before {
-            None => (None, None),
-            Some(before) => (
-                (before.0 != now.0).then_some((before.0, now.0)),
-                (before.1 != now.1).then_some((before.1, now.1)),
-            ),
+        let before = match what {
+            // It comes in the middle of a turn, whose end tells what the turn has changed.
+            What::Note { .. } => None,
+            _ => inner.look(self),
         };
-        inner.events.push(Event { depth: self.depth(), block, what, question, reply });
+        let is_new = matches!(what, What::Asked { .. });
+        let depth = self.depth();
+        let now = inner.seen.get(usize::from(depth)).and_then(Option::as_ref);
+        let change = before.filter(|_| !is_new).zip(now);
+        let question = change.as_ref().map(|(before, now)| (before.0, now.0));
+        let reply = change.map(|(before, now)| (before.1, now.1.clone()));
+        let question = question.filter(|(before, now)| before != now);
+        let reply = reply.filter(|(before, now)| before != now);
+        inner.events.push(Event { depth, block, what, question, reply });
+    }
+}
+
+impl Inner {
+    /// Looks at the question and its reply; how they were when it was last looked.
+    fn look(&mut self, x: &Exchange) -> Option<(Question, Glance)> {
+        let depth = usize::from(x.depth());
+        if self.seen.len() <= depth {
+            self.seen.resize(depth + 1, None);
+        }
+        let failure = x.failure().map(ToString::to_string);
+        self.seen[depth].replace((x.question, Glance::of(&x.reply, failure)))
     }
 }

@@ -132,6 +132,9 @@ impl Walk<'_> {
             x.at = index;
             x.undo_rewrites(index);
             link.plugin.response(x);
+            if !x.alert {
+                continue;
+            }
             x.turn(index, Way::Up);
             if x.take_unfinished() {
                 return self.waiting(index, Awaited::Plugin);

@@ -146,3 +146,85 @@ fn service(key: &[u8]) -> String {
 fn text(label: &[u8]) -> String {
     label.escape_ascii().to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::objects::{Event, Exposure, Kind, Kinds, Namespace, Object, Service, Target};
+    use crate::{Model, Options, Pods, View};
+    use wire::{NameBuf, Question, RecordType, Reply};
+
+    /// What is said about the address of a name in front of `cluster.local`.
+    fn said(model: &Model, change: impl FnOnce(&mut Options), name: &str) -> String {
+        let mut options = Options::new(vec!["cluster.local".parse().unwrap()]);
+        options.pods = Pods::Insecure;
+        change(&mut options);
+        let view = View::new(options).unwrap();
+        let name: NameBuf = format!("{name}.cluster.local").parse().unwrap();
+        let question = Question::new(name.as_name(), RecordType::A);
+        let found = model.cluster().answer(&view, &question, &mut Reply::default());
+        model.cluster().explain(&view, &question, found)
+    }
+
+    fn model(awaited: Kinds) -> Model {
+        let service = Service {
+            namespace: "shop".into(),
+            name: "db".into(),
+            target: Target::Endpoints,
+            ports: Vec::new(),
+            exposure: Exposure::default(),
+        };
+        let namespace = Object::Namespace(Namespace { name: "shop".into() });
+        let mut model = Model::new(awaited);
+        model.apply([namespace, Object::Service(service)].map(Event::Apply), 1);
+        model
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let model = model(Kinds::none());
+        for (name, expected) in [
+            ("db.shop.svc", "lacks service db of namespace shop: no endpoint of it is ready"),
+            (
+                "a.db.shop.svc",
+                "lacks endpoint a of service db of namespace shop: \
+                 the service has no such endpoint that is ready",
+            ),
+            ("web.shop.svc", "lacks service web of namespace shop: there is no such service"),
+            ("web.dev.svc", "lacks service web of namespace dev: there is no namespace dev"),
+            ("x.shop.pod", "lacks pod x of namespace shop: x is no address with hyphens"),
+            ("1-2-3-4.shop.pod", "has pod 1-2-3-4 of namespace shop"),
+            ("shop.svc", "has the services of namespace shop, but no A for it"),
+            ("x", "lacks the name: no name of a cluster is like that"),
+        ] {
+            assert_eq!(said(&model, |_| {}, name), expected);
+        }
+    }
+
+    #[test]
+    fn what_the_directive_hides_is_named() {
+        let model = model(Kinds::none());
+        assert_eq!(
+            said(&model, |it| it.namespaces = Some(vec!["dev".into()]), "db.shop.svc"),
+            "lacks service db of namespace shop: `namespaces` hides namespace shop"
+        );
+        assert_eq!(
+            said(&model, |it| it.pods = Pods::Disabled, "1-2-3-4.shop.pod"),
+            "lacks pod 1-2-3-4 of namespace shop: `pods` is disabled"
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_yet_is_not_denied() {
+        let model = model(Kinds::none().with(Kind::Service));
+        assert_eq!(
+            said(&model, |_| {}, "web.shop.svc"),
+            "cannot tell about service web of namespace shop yet: not all of the cluster is known"
+        );
+        let mut model = model;
+        model.finish_restoring(1, true);
+        assert_eq!(
+            said(&model, |_| {}, "web.shop.svc"),
+            "lacks service web of namespace shop: there is no such service (known from the snapshot)"
+        );
+    }
+}

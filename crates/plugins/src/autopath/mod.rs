@@ -159,6 +159,7 @@ impl AutoPath {
         }
         let target = element.and_then(|element| progress.name_in(x, &element));
         let (Some(target), Some(first)) = (target, x.reply.body.answer.first()) else { return };
+        x.note(|| format!("leads to {target}"));
         let (owner, ttl) = (x.question.name(), first.ttl);
         let body = &mut x.reply.body;
         body.push_name(Section::Answer, owner, ttl, RecordType::CNAME, target.as_name());

@@ -227,6 +227,9 @@ impl Clusters for Kubernetes {
 /// No denial before everything is known: a client would believe it.
 const NOT_READY: Failure = Failure::NotReady { plugin: "kubernetes" };
 
+/// What it says then.
+const NOT_BEGUN: &str = "has not begun to watch the cluster";
+
 impl Kubernetes {
     fn falls_through(&self, x: &Exchange) -> bool {
         self.fallthrough.as_ref().is_some_and(|zones| zones.cover(x.question.name()))
@@ -235,6 +238,7 @@ impl Kubernetes {
     /// The watch has not begun yet.
     fn without_cluster(&self, x: &mut Exchange) -> Step {
         let ours = self.view.zone_of(x.question.name()).is_some();
+        x.note(|| if ours { NOT_BEGUN.to_owned() } else { String::new() });
         if ours && !self.falls_through(x) { x.fail(NOT_READY) } else { Step::Next }
     }
 }

@@ -21,6 +21,10 @@ new.test. 60 IN SOA ns.new.test. root.new.test. 1 2 3 4 5
 a.next.test A
 ;; NXDOMAIN ra rd
 
+found.b.test A
+;; NOERROR ra rd
+found.b.test. 60 IN A 192.0.2.81
+
 mail.example.org A
 ;; SERVFAIL ra rd
 ";

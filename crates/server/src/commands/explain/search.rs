@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(asked("a.b.c.d.e.f")[0], "a.b.c.d.e.f.");
         assert_eq!(asked("a.b.c.d.e.f").len(), 5);
         assert_eq!(asked("web."), ["web."]);
-        let long = format!("{0}.{0}.{0}.{1}", "x".repeat(63), "x".repeat(50));
+        let long = format!("{0}.{0}.{0}.{1}", "x".repeat(63), "x".repeat(58));
         assert_eq!(asked(&long), [format!("{long}.")]);
     }
 
