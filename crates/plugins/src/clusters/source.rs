@@ -123,7 +123,7 @@ impl Watched {
             .map_err(|error| format!("plugin/kubernetes: {error}"))?;
         let watch = Arc::new(watch);
         if let Some(snapshot) = &self.snapshot {
-            self.tasks.spawn(runtime, snapshot.clone().keep(watch.clone()));
+            self.tasks.spawn(runtime, snapshot.clone().serve(watch.clone()));
         }
         // Configurations start one after the other, so nobody else has set it.
         let _ = self.watch.set(watch);

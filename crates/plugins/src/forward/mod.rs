@@ -25,7 +25,7 @@ use sources::Sources;
 use std::borrow::Cow;
 use std::sync::Arc;
 use upstream::{Answered, Cause, Query};
-use wire::{Edns, Flags, Message, OPT_EXTENDED_ERROR, OPT_NSID, Rcode};
+use wire::{Edns, Flags, Message, Name, OPT_EXTENDED_ERROR, OPT_NSID, Rcode, RecordType};
 
 /// The directive and the plugin: all lines of a server block.
 pub(crate) struct Forward {
@@ -39,6 +39,8 @@ pub(crate) struct Forward {
 struct Line {
     next: Next,
     servers: Arc<Servers>,
+    /// The servers in words, in an order that is always the same.
+    described: Box<str>,
 }
 
 impl Directive for Forward {
@@ -57,10 +59,10 @@ impl Directive for Forward {
         let mut mistakes = Mistakes::new();
         for config in configs {
             match servers(&config, env) {
-                Ok(servers) => {
+                Ok((servers, described)) => {
                     ledger.add(&servers);
                     forward.routes.add(&config.from, Zones::new(&config.except));
-                    forward.lines.push(Line { next: config.next, servers });
+                    forward.lines.push(Line { next: config.next, servers, described });
                 }
                 Err(mistake) => mistakes.push(mistake),
             }
@@ -69,25 +71,34 @@ impl Directive for Forward {
     }
 }
 
-/// The servers of a line: those of the configuration before, if its line was the same.
-fn servers(config: &Config, env: &mut Env<'_>) -> Result<Arc<Servers>, Mistake> {
+/// The servers of a line, those of the configuration before if its line was the same; and the same
+/// in words.
+fn servers(config: &Config, env: &mut Env<'_>) -> Result<(Arc<Servers>, Box<str>), Mistake> {
     let sources = Sources::read(config, env)?;
     let Config { from, to, resolvers, settings, .. } = config;
     // Equal lines of two blocks stay apart: `max_concurrent` is for each.
     let block = (&env.site.zones, &env.site.addresses);
     let key = format!("{:?}", (block, from, to, resolvers, settings));
     let servers = env.keep(key, || Servers::new(settings.clone()));
+    let described = sources.describe();
+    if !env.process.may_ask() {
+        return Ok((servers, described));
+    }
     if sources.have_names() {
         env.before_serving(servers.clone().looked_up());
     }
     let started = servers.clone();
-    env.on_start(move |runtime| started.start(sources, runtime));
-    Ok(servers)
+    env.try_on_start(move |runtime| {
+        started.start(sources, runtime);
+        Ok(())
+    });
+    Ok((servers, described))
 }
 
 impl Plugin for Forward {
     fn query(&self, x: &mut Exchange) -> Step {
         match self.routes.find(x.question.name(), 0) {
+            Some(number) if x.rehearsal => x.fail(self.lines[number].not_asked(x)),
             Some(_) => Step::Wait,
             None => Step::Next,
         }
@@ -95,6 +106,10 @@ impl Plugin for Forward {
 
     fn resolve<'a>(&'a self, x: &'a mut Exchange, _: Rest<'a>) -> Resolving<'a> {
         Box::pin(self.answer(x))
+    }
+
+    fn names(&self, show: &mut dyn FnMut(Name<'_>, RecordType)) {
+        self.routes.zones().for_each(|zone| show(zone, RecordType::A));
     }
 }
 
@@ -126,6 +141,17 @@ impl Forward {
 }
 
 impl Line {
+    /// Whom a rehearsal does not ask, and for what if it is not what the client asked for.
+    fn not_asked(&self, x: &Exchange) -> Failure {
+        let (asked, request) = (&x.question, &x.request);
+        let is_same = asked.name() == request.asked.as_name() && asked.rtype == request.rtype;
+        let asks = match is_same {
+            true => self.described.clone(),
+            false => format!("{} for {} {}", self.described, asked.name(), asked.rtype).into(),
+        };
+        Failure::NotAsked { asks }
+    }
+
     async fn ask(&self, x: &Exchange) -> Result<Answered, upstream::Failure> {
         // A configuration that serves has been started.
         let upstreams = self.servers.upstreams().ok_or(upstream::Failure::NoHealthyUpstream)?;

@@ -75,6 +75,12 @@ impl Table {
         names.iter().filter_map(|name| Name::from_octets(&self.octets[name.range()]).ok())
     }
 
+    /// Every name, in no particular order.
+    pub(crate) fn all_names(&self) -> impl Iterator<Item = Name<'_>> {
+        let names = self.by_name.iter().map(|host| &self.octets[host.name.range()]);
+        names.filter_map(|octets| Name::from_octets(octets).ok())
+    }
+
     /// How many pairs of name and address there are, and of address and name.
     pub(crate) fn entries(&self) -> usize {
         let named: usize = self.by_name.iter().map(|host| usize::from(host.v4.1 + host.v6.1)).sum();

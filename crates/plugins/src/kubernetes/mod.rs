@@ -8,6 +8,7 @@
 
 mod config;
 mod labels;
+mod names;
 mod search;
 mod shortcut;
 mod transfer;
@@ -30,6 +31,7 @@ use search::SearchLists;
 use shortcut::Shortcut;
 use std::net::IpAddr;
 use std::sync::Arc;
+use wire::{Name, RecordType};
 
 /// The directive and the plugin.
 pub(crate) struct Kubernetes {
@@ -105,7 +107,7 @@ fn is_link_local(ip: IpAddr) -> bool {
 /// The cluster that the directive means; shared by all that mean the same.
 fn source(config: &Config, env: &mut Env<'_>) -> Arc<Source> {
     let namespace_labels = config.namespace_labels.clone().unwrap_or_default();
-    if let Some(directory) = &config.manifests {
+    if let Some(directory) = env.process.manifests(config.manifests.as_deref()) {
         let directory = env.path(directory);
         let details = details(config);
         let key = format!("{directory:?} {:?} {namespace_labels:?} {details:?}", config.labels);
@@ -220,6 +222,12 @@ impl Plugin for Kubernetes {
         x.authoritative();
         x.live();
         if found == Found::Elsewhere { Step::Chase } else { Step::Done }
+    }
+
+    fn names(&self, show: &mut dyn FnMut(Name<'_>, RecordType)) {
+        if let Some(cluster) = self.source.cluster() {
+            names::show(cluster, &self.view, show);
+        }
     }
 
     fn response(&self, x: &mut Exchange) {

@@ -31,6 +31,7 @@ pub(crate) fn process(clock: Arc<dyn Clock>) -> Process {
         fatal: Arc::default(),
         state_dir: None,
         state_interval: Duration::from_secs(30),
+        rehearsal: None,
     }
 }
 

@@ -91,6 +91,7 @@ pub(crate) fn new_engine(
         fatal: Arc::default(),
         state_dir: None,
         state_interval: STATE_INTERVAL,
+        rehearsal: None,
     };
     Engine::new(process, debug, runtime.clone(), cores(), port)
 }
