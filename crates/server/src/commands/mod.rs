@@ -1,7 +1,9 @@
 //! What the program can be told to do, one file for each.
 
 pub(crate) mod check;
+pub(crate) mod compare;
 pub(crate) mod demo;
+pub(crate) mod plan;
 pub(crate) mod serve;
 
 use clap::error::ErrorKind;
@@ -12,8 +14,13 @@ use std::process::ExitCode;
 type Run = fn(&[String]) -> ExitCode;
 
 /// The commands, by name. Without one of them the words are flags of `serve`, as CoreDNS has them.
-pub(crate) const COMMANDS: &[(&str, Run)] =
-    &[("check", check::run), ("demo", demo::run), ("serve", serve::run)];
+pub(crate) const COMMANDS: &[(&str, Run)] = &[
+    ("check", check::run),
+    ("compare", compare::run),
+    ("demo", demo::run),
+    ("plan", plan::run),
+    ("serve", serve::run),
+];
 
 /// The options of the command `name`; or the exit code, once help or what is wrong has been printed.
 ///
