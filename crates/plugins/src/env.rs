@@ -48,6 +48,8 @@ pub struct Process {
 pub struct Rehearsal {
     /// Manifests in the place of every cluster, whatever the Corefile says.
     pub manifests: Option<PathBuf>,
+    /// A directory of snapshots in the place of every API server.
+    pub snapshots: Option<PathBuf>,
     /// Whether other servers are asked.
     pub asks: bool,
 }
@@ -58,10 +60,15 @@ impl Process {
         self.rehearsal.as_ref().is_none_or(|rehearsal| rehearsal.asks)
     }
 
+    /// Where snapshots stand for API servers.
+    pub(crate) fn snapshots(&self) -> Option<&Path> {
+        self.rehearsal.as_ref()?.snapshots.as_deref()
+    }
+
     /// The directory of manifests that a cluster is read from, if any: that of the rehearsal, or
     /// what the Corefile says.
     pub(crate) fn manifests(&self, configured: Option<&str>) -> Option<PathBuf> {
-        let rehearsed = self.rehearsal.as_ref().and_then(|rehearsal| rehearsal.manifests.clone());
+        let rehearsed = self.rehearsal.as_ref().and_then(|it| it.manifests.clone());
         rehearsed.or_else(|| configured.map(PathBuf::from))
     }
 }

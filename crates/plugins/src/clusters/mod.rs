@@ -9,10 +9,12 @@
 mod snapshot;
 mod source;
 mod state;
+mod stored;
 
 pub(crate) use snapshot::Snapshot;
 pub(crate) use source::{Files, Source, Watched};
 pub(crate) use state::StateDirectory;
+pub(crate) use stored::Stored;
 
 use cluster::{Cluster, View};
 use std::sync::Arc;

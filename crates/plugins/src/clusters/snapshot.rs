@@ -27,7 +27,6 @@ pub(crate) struct Snapshot {
     name: String,
     interval: Duration,
     clock: Arc<dyn Clock>,
-    is_rehearsal: bool,
     /// The Unix time up to which the file on the disk was true; zero if there is none.
     taken: AtomicU64,
     written: Mutex<Written>,
@@ -67,7 +66,6 @@ impl Snapshot {
             name,
             interval: process.state_interval,
             clock: process.clock.clone(),
-            is_rehearsal: process.rehearsal.is_some(),
             taken: AtomicU64::new(0),
             written: Mutex::default(),
             refused: Unusable::NAMES.map(|reason| counter(refused, refused_help, reason)),
@@ -75,18 +73,8 @@ impl Snapshot {
         })
     }
 
-    /// Helps out while the API server is away, and writes what the watch knows unless this is a
-    /// rehearsal.
-    pub(super) async fn serve(self: Arc<Self>, watch: Arc<Watch>) {
-        if self.is_rehearsal {
-            self.help_out(&watch).await;
-        } else {
-            self.keep(watch).await;
-        }
-    }
-
     /// Helps out while the API server is away, then writes what the watch knows again and again.
-    async fn keep(self: Arc<Self>, watch: Arc<Watch>) {
+    pub(super) async fn keep(self: Arc<Self>, watch: Arc<Watch>) {
         let mut serving = self.clone().help_out(&watch).await;
         let it = self.clone();
         // Now, so that an operator need not wait for the first snapshot to learn why there is none.

@@ -14,7 +14,9 @@ mod shortcut;
 mod transfer;
 mod wasted;
 
-use crate::clusters::{Clusters, Files, Snapshot, Source, StateDirectory, Watched, wait_for};
+use crate::clusters::{
+    Clusters, Files, Snapshot, Source, StateDirectory, Stored, Watched, wait_for,
+};
 use crate::directive::{Built, Directive};
 use crate::env::{Describe, Env};
 use crate::handover::Transfer;
@@ -136,6 +138,12 @@ fn source(config: &Config, env: &mut Env<'_>) -> Arc<Source> {
     // Only who has installed the Multi-Cluster Services API has this resource.
     settings.optional = Kinds::none().with(Kind::ServiceImport);
     settings.details = details(config);
+    if let Some(directory) = env.process.snapshots() {
+        let clock = env.process.clock.clone();
+        return env.keep(format!("{settings:?}"), || {
+            Source::Stored(Stored::read(directory, &settings, &*clock))
+        });
+    }
     let programming = env.process.metrics.histogram(
         "coredns_kubernetes_dns_programming_duration_seconds",
         "Time from a change of a headless service until it is answered.",

@@ -69,7 +69,7 @@ pub(super) struct Common {
     /// Take the objects of every cluster from the YAML and JSON files of this directory.
     #[arg(long, value_name = "DIRECTORY")]
     manifests: Option<PathBuf>,
-    /// Where a server has left what it knows of its clusters: taken if the API server is away.
+    /// Take them from the snapshots that a server has left in this directory.
     #[arg(long, value_name = "DIRECTORY")]
     state_dir: Option<PathBuf>,
     /// How many seconds clusters may take to be known.
@@ -204,7 +204,7 @@ impl Common {
             runtime,
             port: self.port,
             manifests: self.manifests.as_ref().map(absolute).transpose()?,
-            state_dir: self.state_dir.as_ref().map(absolute).transpose()?,
+            snapshots: self.state_dir.as_ref().map(absolute).transpose()?,
             asks,
             patience: Duration::from_secs(self.timeout),
         })

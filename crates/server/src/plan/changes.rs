@@ -54,6 +54,8 @@ pub(crate) struct Group<'a> {
 /// Why an answer differs: from what to what, and who answers.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Reason<'a> {
+    /// Names of addresses are a matter of their own.
+    is_reverse: bool,
     old: String,
     new: String,
     old_by: &'a [(&'static str, u32)],
@@ -128,7 +130,8 @@ impl Changes {
 impl Change {
     fn reason(&self) -> Reason<'_> {
         let (old, new) = (self.old.kind(), self.new.kind());
-        Reason { old, new, old_by: &self.old.by, new_by: &self.new.by }
+        let is_reverse = self.name.as_name().labels().last() == Some(b"arpa");
+        Reason { is_reverse, old, new, old_by: &self.old.by, new_by: &self.new.by }
     }
 }
 

@@ -91,12 +91,15 @@ impl Outcome {
         same_end && self.records == other.records
     }
 
+    /// Whether it says that there is nothing.
+    fn is_empty(&self) -> bool {
+        self.records.iter().all(is_denial)
+    }
+
     /// The way in which it ended, in a word or two: what many changes have in common.
     pub(crate) fn kind(&self) -> String {
         let mut text = match &self.end {
-            End::Reply { rcode: Rcode::NOERROR, .. } if self.records.iter().all(is_denial) => {
-                "no data".to_owned()
-            }
+            End::Reply { rcode: Rcode::NOERROR, .. } if self.is_empty() => "no data".to_owned(),
             End::Reply { rcode: Rcode::NOERROR, .. } => "an answer".to_owned(),
             End::Reply { rcode, .. } => rcode.to_string(),
             End::Asks(asks) => {
@@ -118,11 +121,11 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.end {
-            End::Reply { rcode, .. } => write!(f, "{rcode}")?,
+            End::Reply { rcode, .. } if !self.is_empty() => write!(f, "{rcode}")?,
             _ => f.write_str(&self.kind())?,
         }
         for (index, record) in self.records.iter().take(SHOWN_MAX).enumerate() {
-            f.write_str(if index == 0 { " " } else { ", " })?;
+            f.write_str(if index == 0 && !is_denial(record) { " " } else { ", " })?;
             f.write_str(record)?;
         }
         match self.records.len().checked_sub(SHOWN_MAX + 1) {

@@ -33,8 +33,8 @@ pub(crate) struct Stage {
     pub(crate) port: u16,
     /// Manifests in the place of every cluster.
     pub(crate) manifests: Option<PathBuf>,
-    /// Where a server that runs has left what it knows of its clusters. Nothing is written there.
-    pub(crate) state_dir: Option<PathBuf>,
+    /// A directory of snapshots in the place of every API server. Nothing is written there.
+    pub(crate) snapshots: Option<PathBuf>,
     /// Whether other servers are asked.
     pub(crate) asks: bool,
     /// How long clusters may take to be known.
@@ -88,7 +88,7 @@ pub(crate) struct Rehearsal {
     servers: Vec<Server>,
     clock: Arc<dyn Clock>,
     asks: bool,
-    /// What its plugins need for as long as they answer.
+    /// What its plugins need for as long as they answer; locked by nobody, only kept.
     _parts: std::sync::Mutex<Parts>,
 }
 
@@ -111,9 +111,11 @@ impl Rehearsal {
     pub(crate) async fn new(source: &Source, stage: &Stage) -> Result<Self, Refusal> {
         let name = source.name().to_owned();
         let mut engine = new_engine(Lines::new(), Arc::default(), &stage.runtime, stage.port);
-        engine.process.state_dir.clone_from(&stage.state_dir);
-        let (manifests, asks) = (stage.manifests.clone(), stage.asks);
-        engine.process.rehearsal = Some(plugins::env::Rehearsal { manifests, asks });
+        engine.process.rehearsal = Some(plugins::env::Rehearsal {
+            manifests: stage.manifests.clone(),
+            snapshots: stage.snapshots.clone(),
+            asks: stage.asks,
+        });
         let built = engine.build(source);
         let built = built.map_err(|error| Refusal::Unreadable { name: name.clone(), error })?;
         let Built { assembly: Some(Assembly { servers, mut parts }), .. } = built else {
@@ -138,7 +140,7 @@ impl Rehearsal {
             return Err(Refusal::NotReady { name, waited, plugins });
         }
         let clock = engine.process.clock.clone();
-        Ok(Self { name, servers, clock, asks, _parts: parts.into() })
+        Ok(Self { name, servers, clock, asks: stage.asks, _parts: parts.into() })
     }
 
     /// What it is called: its Corefile.

@@ -163,12 +163,14 @@ fn by(outcome: &Outcome) -> String {
     if places.is_empty() { String::new() } else { format!("   [{}]", places.join("; ")) }
 }
 
+/// Whether nothing else does.
 fn authority_differs(old: &Outcome, new: &Outcome) -> bool {
     let authoritative = |outcome: &Outcome| match outcome.end {
         End::Reply { authoritative, .. } => authoritative,
         _ => None,
     };
-    authoritative(old).zip(authoritative(new)).is_some_and(|(old, new)| old != new)
+    let differs = authoritative(old).zip(authoritative(new)).is_some_and(|(old, new)| old != new);
+    differs && old.to_string() == new.to_string()
 }
 
 /// `asked 214 times by 10.244.1.7, 10.244.2.9 and 12 others`
