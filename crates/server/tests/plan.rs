@@ -102,9 +102,10 @@ fn the_manual_shows_what_is_printed() {
 /// The old Corefile of the manual, to be served on any port by who has no cluster.
 fn served_data() -> tempfile::TempDir {
     let manual = fs::read_to_string(root().join("docs/operate/plan/old.Corefile")).unwrap();
-    let start = manual.find("    hosts {").unwrap();
+    let start = manual.find("    hosts ").unwrap();
     let end = manual.find("    kubernetes").unwrap();
     let hosts = manual[start..end].replace("        fallthrough", "        10.0.0.9 up.test");
+    let hosts = hosts.replace("company.hosts", "/dev/null");
     folder(&[("old", &format!(". {{\n{hosts}}}\n"))])
 }
 
@@ -146,8 +147,8 @@ fn an_alias_to_elsewhere_is_compared_though_nobody_is_asked() {
         told(files.path(), &["plan", "old", "new", "--only", "a.test", "A", "b.test", "A"]).0;
     let expected = "--- old\n+++ new\n\n\
         a.test. A\n\
-        \x20 - an alias, then asks forward to 192.0.2.1 CNAME www.one.example.   [file, line 2; forward, line 3]\n\
-        \x20 + an alias, then asks forward to 192.0.2.1 CNAME www.two.example.   [file, line 2; forward, line 3]\n\n\
+        \x20 - CNAME www.one.example., then asks forward to 192.0.2.1   [file, line 2; forward, line 3]\n\
+        \x20 + CNAME www.two.example., then asks forward to 192.0.2.1   [file, line 2; forward, line 3]\n\n\
         1 answer changes; 1 question has the same answer.\n";
     assert_eq!(text, expected);
 }

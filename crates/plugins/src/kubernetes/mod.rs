@@ -88,11 +88,12 @@ fn view(config: &Config, env: &Env<'_>) -> Result<View, Mistakes> {
     })
 }
 
-/// The addresses that this server has, or those that it is bound to.
+/// The addresses that this server has, or those that it is bound to. Those of the machine that a
+/// rehearsal runs on are not those of the server that will be.
 fn own_addresses(env: &Env<'_>) -> Vec<IpAddr> {
     let bound = env.site.addresses.iter().map(|address| address.ip());
     let bound: Vec<_> = bound.filter(|ip| !ip.is_loopback()).collect();
-    if !bound.is_empty() || env.site.is_bound {
+    if !bound.is_empty() || env.site.is_bound || env.process.rehearsal.is_some() {
         return bound;
     }
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();

@@ -6,9 +6,8 @@ use wire::{Body, Name, NameBuf, RecordType};
 
 /// Names that every zone of a cluster has, whatever the services are: the name of an address is
 /// there or not as `pods` says.
-const IN_EVERY_ZONE: [(&[u8], RecordType); 4] = [
+const IN_EVERY_ZONE: [(&[u8], RecordType); 3] = [
     (b"\x0bdns-version", RecordType::TXT),
-    (b"\x02ns\x03dns", RecordType::A),
     (b"\x0a10-0-0-255\x07default\x03pod", RecordType::A),
     (b"\x07default\x03svc", RecordType::A),
 ];
@@ -19,7 +18,7 @@ pub(super) fn show(
     view: &Arc<View>,
     show: &mut dyn FnMut(Name<'_>, RecordType),
 ) {
-    for zone in view.zones() {
+    for zone in view.zones().filter(|zone| zone.labels().last() != Some(b"arpa")) {
         for (prefix, rtype) in IN_EVERY_ZONE {
             if let Ok(name) = NameBuf::join(prefix, zone) {
                 show(name.as_name(), rtype);
@@ -30,7 +29,8 @@ pub(super) fn show(
         loop {
             body.clear();
             let goes_on = copy.push_some(&mut body);
-            for record in &body.answer {
+            // Its own name servers are a matter of where the server runs, and nobody asks for them.
+            for record in body.answer.iter().filter(|record| record.rtype != RecordType::NS) {
                 show(body.owner(record), record.rtype);
             }
             if !goes_on {

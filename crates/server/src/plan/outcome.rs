@@ -98,22 +98,23 @@ impl Outcome {
 
     /// The way in which it ended, in a word or two: what many changes have in common.
     pub(crate) fn kind(&self) -> String {
-        let mut text = match &self.end {
+        match &self.end {
             End::Reply { rcode: Rcode::NOERROR, .. } if self.is_empty() => "no data".to_owned(),
             End::Reply { rcode: Rcode::NOERROR, .. } => "an answer".to_owned(),
             End::Reply { rcode, .. } => rcode.to_string(),
-            End::Asks(asks) => {
-                let plugin = self.by.last().map_or("forward", |(plugin, _)| plugin);
-                format!("asks {plugin} to {asks}")
-            }
+            End::Asks(_) if !self.records.is_empty() => format!("an alias, then {}", self.asks()),
+            End::Asks(_) => self.asks(),
             End::Dropped => "dropped".to_owned(),
             End::NotServed => "nobody listens".to_owned(),
             End::Silent(why) => format!("no answer: {why}"),
-        };
-        if !self.records.is_empty() && !matches!(self.end, End::Reply { .. }) {
-            text.insert_str(0, "an alias, then ");
         }
-        text
+    }
+
+    /// Whom the plugin that ended it would ask.
+    fn asks(&self) -> String {
+        let End::Asks(asks) = &self.end else { return String::new() };
+        let plugin = self.by.last().map_or("forward", |(plugin, _)| plugin);
+        format!("asks {plugin} to {asks}")
     }
 }
 
@@ -122,6 +123,9 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.end {
             End::Reply { rcode, .. } if !self.is_empty() => write!(f, "{rcode}")?,
+            End::Asks(_) if !self.records.is_empty() => {
+                return write!(f, "{}, then {}", self.records.join(", "), self.asks());
+            }
             _ => f.write_str(&self.kind())?,
         }
         for (index, record) in self.records.iter().take(SHOWN_MAX).enumerate() {

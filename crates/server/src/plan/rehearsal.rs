@@ -156,9 +156,7 @@ impl Rehearsal {
     /// Shows the names that it is about: the zones of its blocks, and what its plugins know.
     pub(crate) fn names(&self, show: &mut dyn FnMut(Name<'_>, RecordType)) {
         for block in self.servers.iter().flat_map(|server| server.router.blocks()) {
-            for rtype in [RecordType::SOA, RecordType::NS] {
-                show(block.zone.as_name(), rtype);
-            }
+            show(block.zone.as_name(), RecordType::SOA);
         }
         // A block stands behind each of its zones and addresses, but is one.
         let blocks = self.servers.iter().flat_map(|server| server.router.blocks());
