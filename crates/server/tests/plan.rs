@@ -1,5 +1,6 @@
 //! `rutter plan` and `rutter compare`, as an operator runs them.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+#![expect(clippy::disallowed_methods, reason = "a test has no clock but the real one")]
 
 use std::fmt::Write;
 use std::fs;
@@ -8,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use testkit::dns::Client;
-use testkit::{PortBlock, until};
+use testkit::kubernetes::Condition;
+use testkit::{FakeApi, PortBlock, until};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -44,12 +46,17 @@ impl Served {
     fn start(program: &Path, folder: &Path, corefile: &str, port: u16) -> Self {
         let mut command = Command::new(program);
         command.args(["-conf", corefile, "-dns.port", &port.to_string()]).current_dir(folder);
+        Self::run(command, port)
+    }
+
+    /// The same by a command that is made already.
+    fn run(mut command: Command, port: u16) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let served = Self(command.spawn().unwrap());
         let mut client = Client::new(port);
         let up = ";; NOERROR aa rd\nup.test. 3600 IN A 10.0.0.9";
         let is_served = until(SOON, || client.expect("up.test A", up).is_ok());
-        assert!(is_served, "{corefile} is not served");
+        assert!(is_served, "{command:?} does not serve");
         served
     }
 }
@@ -91,7 +98,6 @@ fn the_manual_shows_what_is_printed() {
         count += 1;
     }
     assert_eq!(count, 5, "transcripts of the manual");
-    #[expect(clippy::disallowed_methods, reason = "only whoever changes the manual sets it")]
     let update = std::env::var_os("UPDATE_TRANSCRIPTS").is_some();
     if update {
         fs::write(&page, &made).unwrap();
@@ -211,6 +217,7 @@ fn all_mistakes_of_both_sides_are_shown() {
         (&["plan", "good", "good", "--only"], 2, "--only needs questions"),
         (&["plan", "good", "good", "a..b"], 2, "`a..b` is no question"),
         (&["plan", "good", "good", "--manifests", "list"], 2, "list is no directory"),
+        (&["plan", "-", "good", "--log", "-"], 2, "standard input can be only one"),
         (&["plan", "good"], 2, "<NEW>"),
         (&["plan", "good", "missing"], 1, "cannot read missing"),
         (
@@ -300,4 +307,144 @@ fn a_running_server_is_compared() {
 #[ignore = "needs CoreDNS: `cargo xtask peers coredns`"]
 fn coredns_is_compared() {
     compare_with(&root().join("target/peers/coredns"));
+}
+
+/// A cluster with a service of each kind that has names, and an ingress.
+const OBJECTS: &str = "
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec:
+  type: LoadBalancer
+  clusterIP: 10.96.0.1
+  clusterIPs: [10.96.0.1]
+  ports: [{name: http, port: 80, protocol: TCP}]
+status: {loadBalancer: {ingress: [{ip: 203.0.113.1}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: db, namespace: shop}
+spec: {clusterIP: None, ports: [{name: sql, port: 5432, protocol: TCP}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: db-1, namespace: shop, labels: {kubernetes.io/service-name: db}}
+addressType: IPv4
+endpoints: [{addresses: [10.244.0.1], conditions: {ready: true}, hostname: db-0}]
+ports: [{name: sql, port: 5432, protocol: TCP}]
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: shop, namespace: shop}
+spec: {rules: [{host: shop.company.test}]}
+status: {loadBalancer: {ingress: [{ip: 203.0.113.2}]}}
+";
+
+#[test]
+fn what_every_plugin_knows_is_asked() {
+    let zone = "@ SOA ns root 1 2 3 4 5\n@ NS ns\nmail MX 10 a\n*.w A 10.0.0.1\n";
+    let new = ". {\n rewrite name exact old.rule.test new.test\n rewrite name suffix .far.test .near.test\n \
+        hosts {\n  10.0.0.8 h.hosts.test\n  fallthrough\n }\n \
+        k8s_gateway company.test {\n  fallthrough\n }\n k8s_external outside.test\n \
+        kubernetes cluster.local\n file zone zone.test\n forward named.test 192.0.2.2 {\n except but.named.test\n }\n}\n\
+        block.test {\n auto {\n directory zones\n }\n}\n";
+    let files = folder(&[("zone", zone), ("old", ". {\n forward . 192.0.2.1\n}\n"), ("new", new)]);
+    for (directory, name, text) in
+        [("cluster", "objects.yaml", OBJECTS), ("zones", "db.auto.block.test", zone)]
+    {
+        fs::create_dir(files.path().join(directory)).unwrap();
+        fs::write(files.path().join(directory).join(name), text).unwrap();
+    }
+    let words = ["plan", "old", "new", "--manifests", "cluster", "--each"];
+    let (text, code) = told(files.path(), &words);
+    assert_eq!(code, 0, "{text}");
+    for question in [
+        "old.rule.test. A",
+        "name.far.test. A",
+        "h.hosts.test. AAAA",
+        "8.0.0.10.in-addr.arpa. PTR",
+        "shop.company.test. A",
+        "web.shop.outside.test. A",
+        "web.shop.svc.cluster.local. A",
+        "_http._tcp.web.shop.svc.cluster.local. SRV",
+        "db-0.db.shop.svc.cluster.local. A",
+        "10-0-0-255.default.pod.cluster.local. A",
+        "mail.zone.test. MX",
+        "no-such-name.w.zone.test. A",
+        "no-such-name.zone.test. A",
+        "named.test. A",
+        "but.named.test. A",
+        "block.test. SOA",
+        "mail.auto.block.test. MX",
+    ] {
+        assert!(text.contains(&format!("\n\n{question}\n")), "{question} is not asked:\n{text}");
+    }
+}
+
+#[test]
+fn a_cluster_comes_from_the_api_server_or_from_a_snapshot() {
+    let mut api = FakeApi::start(0).unwrap();
+    api.apply(OBJECTS).unwrap();
+    let url = api.url();
+    let serves = "up.test {\n hosts {\n 10.0.0.9 up.test\n }\n}\n";
+    let new = format!("cluster.local {{\n kubernetes {{\n endpoint {url}\n }}\n}}\n{serves}");
+    let files = folder(&[("old", serves), ("new", &new)]);
+    let plan = |more: &[&str]| {
+        let question = ["plan", "old", "new", "--only", "web.shop.svc.cluster.local", "A"];
+        told(files.path(), &[&question, more].concat())
+    };
+    let expected = "+ NOERROR A 10.96.0.1   [kubernetes, line 2]\n";
+    let (text, code) = plan(&[]);
+    assert!(code == 0 && text.contains(expected), "{text}");
+
+    let ports = PortBlock::take().unwrap();
+    let state = files.path().join("state");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rutter"));
+    command.args(["-conf", "new", "-state-dir", "state", "-state-interval", "1s"]);
+    command.args(["-dns.port", &ports.port(0).to_string()]).current_dir(files.path());
+    let served = Served::run(command, ports.port(0));
+    let snapshots = || {
+        let entries = fs::read_dir(&state).into_iter().flatten().flatten();
+        entries.filter(|it| it.path().extension().is_some_and(|it| it == "snapshot")).count()
+    };
+    assert!(until(SOON, || snapshots() == 1));
+    drop(served);
+    api.set(Condition::Down).unwrap();
+    let (text, code) = plan(&["--state-dir", "state"]);
+    assert!(code == 0 && text.contains(expected), "{text}");
+    assert_eq!(snapshots(), 1);
+
+    fs::create_dir(files.path().join("empty")).unwrap();
+    let (text, code) = plan(&["--state-dir", "empty"]);
+    assert!(code == 3 && text.contains("empty/kubernetes-"), "{text}");
+    assert_eq!(fs::read_dir(files.path().join("empty")).unwrap().count(), 0, "nothing is written");
+    let (text, code) = plan(&["--timeout", "1"]);
+    assert!(code == 3 && text.contains("new: not ready after 1s: kubernetes"), "{text}");
+}
+
+#[test]
+#[ignore = "needs CoreDNS: `cargo xtask peers coredns`"]
+fn a_cluster_behind_coredns_is_compared() {
+    let api = FakeApi::start(0).unwrap();
+    api.apply(OBJECTS).unwrap();
+    let corefile = format!(
+        "up.test {{\n hosts {{\n 10.0.0.9 up.test\n }}\n}}\n. {{\n kubernetes cluster.local in-addr.arpa ip6.arpa {{\n \
+         endpoint {}\n pods insecure\n }}\n cache 30\n}}\n",
+        api.url()
+    );
+    let (files, ports) = (folder(&[("Corefile", &corefile)]), PortBlock::take().unwrap());
+    let (coredns, port) = (root().join("target/peers/coredns"), ports.port(0));
+    let _server = Served::start(&coredns, files.path(), "Corefile", port);
+    let (with, port) = (format!("127.0.0.1:{port}"), port.to_string());
+    let words = ["compare", "--with", &with, "Corefile", "-p", &port, "--each"];
+    let (text, _) = told(files.path(), &words);
+    let changes = text.matches("\n  - ").count();
+    // A name with other types, or with names below, exists here (RFC 8020).
+    let denied = "- NXDOMAIN, denied by cluster.local.\n  + no data, denied by cluster.local.   [";
+    assert_eq!((changes, text.matches(denied).count()), (4, 4), "{text}");
+    assert!(!text.contains("\n0 questions have"), "{text}");
 }

@@ -56,6 +56,7 @@ pub(crate) fn run(words: &[String]) -> ExitCode {
 
 async fn compare(options: &Options, runtime: Handle) -> Result<ExitCode, Stop> {
     let common = &options.common;
+    common.share_stdin(&[&options.new])?;
     let stage = common.stage(runtime, !options.offline)?;
     let questions = common.named(&options.words)?;
     let new = Rehearsal::new(&source(&options.new)?, &stage).await;

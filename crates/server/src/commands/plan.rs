@@ -105,10 +105,6 @@ pub(crate) fn run(words: &[String]) -> ExitCode {
         Ok(options) => options,
         Err(code) => return code,
     };
-    if options.old == "-" && options.new == "-" {
-        complain("rutter plan: only one of the two can be standard input\n");
-        return ExitCode::from(2);
-    }
     with_runtime("plan", async |runtime| plan(&options, runtime).await)
 }
 
@@ -160,6 +156,7 @@ impl Stop {
 
 async fn plan(options: &Options, runtime: Handle) -> Result<ExitCode, Stop> {
     let Options { common, ask, .. } = options;
+    common.share_stdin(&[&options.old, &options.new])?;
     let stage = common.stage(runtime, *ask)?;
     let questions = common.named(&options.words)?;
     let (old, new) = (source(&options.old)?, source(&options.new)?);
@@ -208,6 +205,15 @@ impl Common {
             asks,
             patience: Duration::from_secs(self.timeout),
         })
+    }
+
+    /// Fails if more than one of the Corefiles and logs would be standard input.
+    pub(super) fn share_stdin(&self, corefiles: &[&str]) -> Result<(), Stop> {
+        let files = corefiles.iter().copied().chain(self.log.iter().map(String::as_str));
+        match files.filter(|file| *file == "-").count() {
+            0 | 1 => Ok(()),
+            _ => Err(Stop::Usage("standard input can be only one of the files".to_owned())),
+        }
     }
 
     pub(super) fn heed(&self) -> Heed {

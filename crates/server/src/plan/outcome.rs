@@ -93,7 +93,7 @@ impl Outcome {
 
     /// Whether it says that there is nothing.
     fn is_empty(&self) -> bool {
-        self.records.iter().all(is_denial)
+        self.records.iter().all(|record| is_denial(record))
     }
 
     /// The way in which it ended, in a word or two: what many changes have in common.
@@ -145,7 +145,7 @@ const SHOWN_MAX: usize = 8;
 /// What a denial is sorted under.
 const DENIED: &str = "denied by ";
 
-fn is_denial(record: &String) -> bool {
+fn is_denial(record: &str) -> bool {
     record.starts_with(DENIED)
 }
 

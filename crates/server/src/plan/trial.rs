@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Interval, MissedTickBehavior};
 
 /// The most questions that wait for other servers at once.
@@ -82,20 +82,16 @@ impl Trial {
                         self.note(&mut changes, pair);
                         continue;
                     }
-                    if waiting.len() >= WAITING_MAX
-                        && let Some(Ok(pair)) = waiting.join_next().await
-                    {
-                        self.note(&mut changes, pair);
+                    if waiting.len() >= WAITING_MAX {
+                        self.take(&mut changes, waiting.join_next().await);
                     }
                     pace.tick().await;
                     waiting.spawn(self.asking(asked.clone(), address));
                 }
             }
             // What comes in late may lead to more questions.
-            match waiting.join_next().await {
-                Some(Ok(pair)) => self.note(&mut changes, pair),
-                Some(Err(_)) => changes.count_lost(),
-                None => break,
+            if !self.take(&mut changes, waiting.join_next().await) {
+                break;
             }
         }
         changes.finish(&self.questions);
@@ -149,6 +145,16 @@ impl Trial {
     /// Who asks: whoever asked most, if a log tells.
     fn client_of(&self, asked: &Asked) -> IpAddr {
         asked.askers.clients().first().copied().unwrap_or(self.client)
+    }
+
+    /// Notes what a question that waited came to; false if none waits any more.
+    fn take(&mut self, changes: &mut Changes, joined: Option<Result<Pair, JoinError>>) -> bool {
+        match joined {
+            Some(Ok(pair)) => self.note(changes, pair),
+            Some(Err(_)) => changes.count_lost(),
+            None => return false,
+        }
+        true
     }
 
     fn note(&mut self, changes: &mut Changes, pair: Pair) {

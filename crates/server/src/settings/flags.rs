@@ -95,6 +95,9 @@ impl fmt::Display for BadFlags {
 pub(crate) const USAGE: &str = "\
 Usage: rutter [flags]            serve, as CoreDNS does
        rutter check [FILE]       find every mistake of a Corefile, without serving
+       rutter plan OLD NEW       tell which answers change from one Corefile to another
+       rutter compare --with ADDRESS NEW
+                                 tell whether a running server and a Corefile answer alike
        rutter demo [--once]      serve a small company on loopback and ask it questions
 
   -conf FILE       Corefile to load; `stdin` reads standard input (default ./Corefile if it exists)
