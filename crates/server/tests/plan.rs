@@ -140,7 +140,7 @@ fn nothing_is_sent_unless_it_is_asked_for() {
 
 #[test]
 fn an_alias_to_elsewhere_is_compared_though_nobody_is_asked() {
-    let zone = "@ SOA ns root 1 2 3 4 5\n@ NS ns\na CNAME www.one.example.\nb CNAME x.example.\n";
+    let zone = "$TTL 60\n@ SOA ns root 1 2 3 4 5\n@ NS ns\na CNAME www.one.example.\nb CNAME x.example.\n";
     let corefile = |file: &str| format!(". {{\n file {file} test\n forward . 192.0.2.1\n}}\n");
     let other = zone.replace("one", "two");
     let files = folder(&[
@@ -166,6 +166,29 @@ fn a_rewritten_question_goes_elsewhere() {
     let files = folder(&[("old", &corefile("b")), ("new", &corefile("c"))]);
     let (text, _) = told(files.path(), &["plan", "old", "new"]);
     assert!(text.contains("+ asks forward to 192.0.2.1 for c.test. A "), "{text}");
+}
+
+#[test]
+fn a_question_that_may_be_handed_over_goes_to_several() {
+    let corefile = |second: &str| {
+        format!(
+            ". {{\n forward . 192.0.2.2 192.0.2.1 {{\n next NXDOMAIN\n }}\n forward . {second}\n}}\n"
+        )
+    };
+    let files = folder(&[("old", &corefile("192.0.2.3")), ("new", &corefile("192.0.2.4"))]);
+    let (text, _) = told(files.path(), &["plan", "old", "new"]);
+    let expected = "- asks forward to 192.0.2.1 192.0.2.2, then 192.0.2.3   [forward, line 2]\n";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told() {
+    let files = folder(&[("C", ". {\n hosts nowhere\n}\n")]);
+    let (text, code) = told(files.path(), &["plan", "C", "C"]);
+    assert!(
+        code == 0 && text.starts_with("warning: C: plugin/hosts: File does not exist: "),
+        "{text}"
+    );
 }
 
 #[test]

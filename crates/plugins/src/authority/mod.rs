@@ -53,7 +53,9 @@ impl Authority {
 
     /// Shows every set of records of every zone.
     pub(crate) fn names(&self, show: &mut dyn FnMut(Name<'_>, RecordType)) {
-        for file in self.iter() {
+        let mut files: Vec<_> = self.iter().collect();
+        files.sort_unstable_by_key(|file| *file.origin());
+        for file in files {
             let loaded = file.zone();
             for rrset in loaded.as_deref().into_iter().flat_map(zone::Zone::rrsets) {
                 show(rrset.owner(), rrset.rtype());

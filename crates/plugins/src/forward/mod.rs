@@ -98,7 +98,7 @@ fn servers(config: &Config, env: &mut Env<'_>) -> Result<(Arc<Servers>, Box<str>
 impl Plugin for Forward {
     fn query(&self, x: &mut Exchange) -> Step {
         match self.routes.find(x.question.name(), 0) {
-            Some(number) if x.rehearsal => x.fail(self.lines[number].not_asked(x)),
+            Some(number) if x.rehearsal => x.fail(self.not_asked(x, number)),
             Some(_) => Step::Wait,
             None => Step::Next,
         }
@@ -109,11 +109,28 @@ impl Plugin for Forward {
     }
 
     fn names(&self, show: &mut dyn FnMut(Name<'_>, RecordType)) {
-        self.routes.zones().for_each(|zone| show(zone, RecordType::A));
+        self.routes.zones().into_iter().for_each(|zone| show(zone, RecordType::A));
     }
 }
 
 impl Forward {
+    /// Whom a rehearsal does not ask, and for what if it is not what the client asked for.
+    fn not_asked(&self, x: &Exchange, first: usize) -> Failure {
+        let (asked, request) = (&x.question, &x.request);
+        let mut line = &self.lines[first];
+        let (mut asks, mut number) = (line.described.to_string(), first);
+        while line.may_hand_over()
+            && let Some(next) = self.routes.find(asked.name(), number + 1)
+        {
+            (line, number) = (&self.lines[next], next);
+            asks = format!("{asks}, then {}", line.described);
+        }
+        if asked.name() != request.asked.as_name() || asked.rtype != request.rtype {
+            asks = format!("{asks} for {} {}", asked.name(), asked.rtype);
+        }
+        Failure::NotAsked { asks: asks.into() }
+    }
+
     /// Asks the servers of the first line that takes the question, and of those that it hands
     /// over to.
     async fn answer(&self, x: &mut Exchange) -> Step {
@@ -141,15 +158,9 @@ impl Forward {
 }
 
 impl Line {
-    /// Whom a rehearsal does not ask, and for what if it is not what the client asked for.
-    fn not_asked(&self, x: &Exchange) -> Failure {
-        let (asked, request) = (&x.question, &x.request);
-        let is_same = asked.name() == request.asked.as_name() && asked.rtype == request.rtype;
-        let asks = match is_same {
-            true => self.described.clone(),
-            false => format!("{} for {} {}", self.described, asked.name(), asked.rtype).into(),
-        };
-        Failure::NotAsked { asks }
+    /// Whether there is an answer with which a question would go on to the next line.
+    fn may_hand_over(&self) -> bool {
+        !self.next.rcodes.is_empty() || self.next.no_data
     }
 
     async fn ask(&self, x: &Exchange) -> Result<Answered, upstream::Failure> {

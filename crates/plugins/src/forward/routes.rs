@@ -30,10 +30,12 @@ impl Routes {
     }
 
     /// The zones that lines are about, and those that they except.
-    pub(crate) fn zones(&self) -> impl Iterator<Item = Name<'_>> {
+    pub(crate) fn zones(&self) -> Vec<Name<'_>> {
         let froms = self.by_from.keys().filter_map(|from| Name::from_octets(from).ok());
-        let routes = self.by_from.values().flatten();
-        froms.chain(routes.flat_map(|route| route.except.names()).map(NameBuf::as_name))
+        let excepted = self.by_from.values().flatten().flat_map(|route| route.except.names());
+        let mut zones: Vec<_> = froms.chain(excepted.map(NameBuf::as_name)).collect();
+        zones.sort_unstable();
+        zones
     }
 
     /// The first line, of `least` and those behind it, that takes `name`, which is in lower case.

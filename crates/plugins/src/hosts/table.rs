@@ -75,10 +75,14 @@ impl Table {
         names.iter().filter_map(|name| Name::from_octets(&self.octets[name.range()]).ok())
     }
 
-    /// Every name, in no particular order.
+    /// Every name, in the order of first appearance.
     pub(crate) fn all_names(&self) -> impl Iterator<Item = Name<'_>> {
-        let names = self.by_name.iter().map(|host| &self.octets[host.name.range()]);
-        names.filter_map(|octets| Name::from_octets(octets).ok())
+        let mut rest = &*self.octets;
+        std::iter::from_fn(move || {
+            let name = Name::prefix_of(rest).ok()?;
+            rest = &rest[name.len()..];
+            Some(name)
+        })
     }
 
     /// How many pairs of name and address there are, and of address and name.

@@ -77,10 +77,8 @@ impl Rules {
     /// Shows names that rules are about: those that are written out, and one below each zone.
     pub(super) fn names(&self, show: &mut dyn FnMut(Name<'_>, RecordType)) {
         for rule in &self.rules {
-            let rtype = if let Field::Type(from, _) = rule.field { from } else { RecordType::A };
-            let example = rule.pattern().and_then(Pattern::example);
-            if let Some(name) = example {
-                show(name.as_name(), rtype);
+            if let Some(name) = rule.pattern().and_then(Pattern::example) {
+                show(name.as_name(), RecordType::A);
             }
         }
     }

@@ -3,12 +3,13 @@
 use super::outcome::{End, Heed, Outcome};
 use super::questions::Asked;
 use crate::commands::serve::new_engine;
-use crate::commands::stderr_has_colors;
+use crate::commands::{complain, stderr_has_colors};
 use crate::settings::source::{Built, Source};
 use chain::{Client, Clock, Ended, Exchange, Failure, Transport};
 use plugins::assemble::{Assembly, Server};
 use plugins::env::Parts;
 use plugins::lines::Lines;
+use std::collections::HashSet;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -107,7 +108,8 @@ impl Default for Asking {
 impl Rehearsal {
     /// Builds what a Corefile says, and waits until it knows what it answers from.
     ///
-    /// Its warnings are the business of `rutter check`.
+    /// What is odd about the files that it reads is told; what is odd about itself is the business of
+    /// `rutter check`.
     pub(crate) async fn new(source: &Source, stage: &Stage) -> Result<Self, Refusal> {
         let name = source.name().to_owned();
         let mut engine = new_engine(Lines::new(), Arc::default(), &stage.runtime, stage.port);
@@ -123,6 +125,9 @@ impl Rehearsal {
                 built.mistakes.render(&built.sources, stderr_has_colors()),
             ));
         };
+        for warning in &parts.warnings {
+            complain(&format!("warning: {name}: {warning}\n"));
+        }
         if let Err(reason) = parts.start(&stage.runtime) {
             return Err(Refusal::CannotStart { name, reason });
         }
@@ -160,11 +165,10 @@ impl Rehearsal {
         }
         // A block stands behind each of its zones and addresses, but is one.
         let blocks = self.servers.iter().flat_map(|server| server.router.blocks());
-        let mut chains: Vec<_> = blocks.map(|block| &block.chain).collect();
-        chains.sort_by_key(|chain| Arc::as_ptr(chain));
-        chains.dedup_by_key(|chain| Arc::as_ptr(chain));
-        for link in chains.into_iter().flat_map(|chain| chain.links()) {
-            link.plugin.names(show);
+        let mut seen = HashSet::new();
+        let chains = blocks.map(|block| &block.chain);
+        for chain in chains.filter(|chain| seen.insert(Arc::as_ptr(chain))) {
+            chain.links().iter().for_each(|link| link.plugin.names(show));
         }
     }
 
