@@ -22,9 +22,8 @@ use wire::RecordType;
 /// Build two Corefiles as a start would, ask both the same questions, and tell which answers change.
 ///
 /// No socket is opened to be asked. What would be sent to other servers is not sent: whom it would be
-/// sent to is compared instead. Without questions of yours, they are made out of what both
-/// configurations are about: zones, names of hosts, services and rules, their neighbours and their
-/// addresses.
+/// sent to is compared instead. Beside questions of yours, what both configurations are about is
+/// asked: zones, names of hosts, services and rules, their neighbours and their addresses.
 ///
 /// Exit code 0: done. 1: answers change and --expect-none is given, or a Corefile cannot serve; every
 /// mistake is shown. 2: the command line is wrong. 3: the API server could not be reached.
