@@ -140,7 +140,8 @@ fn nothing_is_sent_unless_it_is_asked_for() {
 
 #[test]
 fn an_alias_to_elsewhere_is_compared_though_nobody_is_asked() {
-    let zone = "$TTL 60\n@ SOA ns root 1 2 3 4 5\n@ NS ns\na CNAME www.one.example.\nb CNAME x.example.\n";
+    let zone =
+        "$TTL 60\n@ SOA ns root 1 2 3 4 5\n@ NS ns\na CNAME www.one.example.\nb CNAME x.example.\n";
     let corefile = |file: &str| format!(". {{\n file {file} test\n forward . 192.0.2.1\n}}\n");
     let other = zone.replace("one", "two");
     let files = folder(&[

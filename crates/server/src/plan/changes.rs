@@ -74,6 +74,10 @@ impl Changes {
     pub(crate) fn note(&mut self, pair: Pair) {
         self.asked += 1;
         let Pair { asked, address, old, new } = pair;
+        let Some(old) = old else {
+            self.skipped += 1;
+            return;
+        };
         if old.is_same_as(&new) {
             return;
         }
@@ -82,12 +86,6 @@ impl Changes {
             let (name, rtype) = (asked.name().to_buf(), asked.rtype);
             self.list.push(Change { name, rtype, address, old, new, askers: asked.askers });
         }
-    }
-
-    /// Counts a question that could not be compared.
-    pub(crate) fn count_skipped(&mut self) {
-        self.asked += 1;
-        self.skipped += 1;
     }
 
     /// Counts a question that was lost.
