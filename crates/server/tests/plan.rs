@@ -205,6 +205,17 @@ fn a_port_that_nobody_listens_on_any_more_is_a_change() {
 }
 
 #[test]
+fn who_listens_everywhere_listens_at_each_address() {
+    let files = folder(&[
+        ("old", "a.test {\n whoami\n}\n"),
+        ("new", "a.test {\n bind 127.0.0.2\n whoami\n}\n"),
+    ]);
+    let (text, _) = told(files.path(), &["plan", "old", "new", "--only", "a.test", "A"]);
+    assert!(text.contains("a.test. A at [::]:53\n"), "{text}");
+    assert!(text.contains("1 answer changes; 1 question has the same answer."), "{text}");
+}
+
+#[test]
 fn silence_and_ttls_are_compared_when_they_count() {
     let corefile = |ttl: u32, acl: &str| {
         format!("test {{\n {acl}\n hosts {{\n  10.0.0.1 a.test\n  ttl {ttl}\n }}\n}}\n")

@@ -206,8 +206,14 @@ impl Rehearsal {
         Outcome::of_exchange(x, &ended, to.heed)
     }
 
+    /// Whoever listens at `address`: the one that is bound to it, else the one that is bound to all
+    /// addresses.
     fn server(&self, address: SocketAddr) -> Option<&Server> {
-        self.servers.iter().find(|server| server.address == address)
+        let is_any = |server: &&Server| {
+            server.address.ip().is_unspecified() && server.address.port() == address.port()
+        };
+        let bound = self.servers.iter().find(|server| server.address == address);
+        bound.or_else(|| self.servers.iter().find(is_any))
     }
 
     fn begin(&self, to: &To<'_>, asking: &mut Asking) {
