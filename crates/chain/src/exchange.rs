@@ -59,6 +59,8 @@ pub struct Exchange {
     pub service_time: Duration,
     /// The OPT record for upstream servers, if a plugin changed the client's.
     pub outgoing: Option<Box<Edns>>,
+    /// Whether this is a rehearsal: whom a question would be sent to is told, and nothing is sent.
+    pub rehearsal: bool,
     /// Labels that plugins offer to `log` and `rewrite`; none unless `metadata` is configured.
     pub labels: Option<Vec<(Cow<'static, str>, String)>>,
     pub(crate) failure: Option<Failure>,
@@ -119,6 +121,7 @@ impl Exchange {
             zone: 0,
             service_time: Duration::ZERO,
             outgoing: None,
+            rehearsal: false,
             labels: None,
             failure: None,
             failure_logged: false,
@@ -166,6 +169,7 @@ impl Exchange {
         (self.received, self.now) = (parent.now, parent.now);
         (self.worker, self.server) = (parent.worker, parent.server);
         self.service_time = parent.service_time;
+        self.rehearsal = parent.rehearsal;
         self.depth = parent.depth + 1;
         self.chased = parent.chased;
         self.recording.clone_from(&parent.recording);
@@ -426,6 +430,8 @@ impl Exchange {
         match target.failure() {
             // Nobody here knows the target: the client has to find it with the CNAME alone.
             Some(failure) if failure.is_nobodys() => return,
+            // That there is an alias, and where it leads, is known all the same.
+            Some(Failure::NotAsked { .. }) => return self.failure.clone_from(&target.failure),
             Some(failure) => {
                 self.fail(failure.clone());
                 self.failure_logged = target.failure_logged;

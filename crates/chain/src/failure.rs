@@ -51,6 +51,11 @@ pub enum Failure {
         /// That time.
         after: Duration,
     },
+    /// Nobody: in a rehearsal ([`crate::Exchange::rehearsal`]) nothing is sent to other servers.
+    NotAsked {
+        /// Whom the question would have been sent to, and as which question if it is another one.
+        asks: Box<str>,
+    },
     /// Questions about questions, deeper than the limit.
     TooDeep,
     /// A bug: a plugin panicked.
@@ -77,7 +82,7 @@ pub enum UpstreamFailure {
 
 impl Failure {
     /// All that [`Failure::kind`] can say.
-    pub const KINDS: [&'static str; 19] = [
+    pub const KINDS: [&'static str; 20] = [
         "no_block",
         "empty_block",
         "nobody_answered",
@@ -95,6 +100,7 @@ impl Failure {
         "upstream_malformed",
         "overloaded",
         "deadline",
+        "not_asked",
         "too_deep",
         "panicked",
     ];
@@ -121,6 +127,7 @@ impl Failure {
             },
             Self::Overloaded => "overloaded",
             Self::Deadline { .. } => "deadline",
+            Self::NotAsked { .. } => "not_asked",
             Self::TooDeep => "too_deep",
             Self::Panicked => "panicked",
         }
@@ -160,9 +167,11 @@ impl Failure {
                 UpstreamFailure::TooMany => ExtendedError::PROHIBITED,
             },
             Self::Deadline { .. } => ExtendedError::NO_REACHABLE_AUTHORITY,
-            Self::BadRewrite { .. } | Self::Overloaded | Self::TooDeep | Self::Panicked => {
-                ExtendedError::OTHER
-            }
+            Self::BadRewrite { .. }
+            | Self::Overloaded
+            | Self::NotAsked { .. }
+            | Self::TooDeep
+            | Self::Panicked => ExtendedError::OTHER,
         }
     }
 
@@ -188,6 +197,7 @@ impl Failure {
                 | Self::NotFound
                 | Self::Blocked
                 | Self::ZoneNotLoaded
+                | Self::NotAsked { .. }
                 | Self::NotReady { .. }
         )
     }
@@ -210,6 +220,7 @@ impl fmt::Display for Failure {
             Self::Upstream { text, .. } => f.write_str(text),
             Self::Overloaded => f.write_str("too many queries wait for an answer"),
             Self::Deadline { after } => write!(f, "no answer within {after:?}"),
+            Self::NotAsked { asks } => write!(f, "not asked: {asks}"),
             Self::TooDeep => f.write_str("too many questions behind one question"),
             Self::Panicked => f.write_str("panic"),
         }
@@ -243,6 +254,7 @@ mod tests {
             upstream(UpstreamFailure::Malformed { by: None }),
             Failure::Overloaded,
             Failure::Deadline { after: Duration::ZERO },
+            Failure::NotAsked { asks: "".into() },
             Failure::TooDeep,
             Failure::Panicked,
         ];

@@ -3,6 +3,7 @@
 use crate::{Exchange, Failure, Rest};
 use std::pin::Pin;
 use std::sync::Arc;
+use wire::{Name, RecordType};
 
 /// One step of a server block's chain.
 ///
@@ -46,6 +47,14 @@ pub trait Plugin: Send + Sync {
         None
     }
 
+    /// Shows the names that this plugin says something about, each with a type that it has or may
+    /// have, as far as they can be listed: for who wants to know what a configuration is about.
+    ///
+    /// Never called for an answer, and may take its time. Names may be shown more than once.
+    fn names(&self, show: &mut dyn FnMut(Name<'_>, RecordType)) {
+        let _ = show;
+    }
+
     /// Who wants to know how each reply of the chain left, if this plugin does. Asked once, when
     /// the chain is put together, and then for each reply.
     fn observer(&self) -> Option<&dyn Observe> {
@@ -78,6 +87,10 @@ impl<P: Plugin + ?Sized> Plugin for Arc<P> {
 
     fn if_last(&self, x: &Exchange) -> Option<Failure> {
         (**self).if_last(x)
+    }
+
+    fn names(&self, show: &mut dyn FnMut(Name<'_>, RecordType)) {
+        (**self).names(show);
     }
 
     fn observer(&self) -> Option<&dyn Observe> {

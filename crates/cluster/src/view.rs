@@ -182,6 +182,11 @@ impl View {
         })
     }
 
+    /// The zones, the longest first.
+    pub fn zones(&self) -> impl Iterator<Item = Name<'_>> {
+        self.zones.iter().map(Zone::apex)
+    }
+
     /// The zone that a name lies in, if it lies in one of this view's.
     pub fn zone_of(&self, name: Name<'_>) -> Option<Name<'_>> {
         self.find_zone(name).map(|(zone, _)| zone.apex())

@@ -40,6 +40,40 @@ pub struct Process {
     pub state_dir: Option<PathBuf>,
     /// How often, at most, it is written there (`-state-interval`); not zero.
     pub state_interval: Duration,
+    /// What is different if nobody is served, and only asked what would be answered; none if this
+    /// process serves.
+    pub rehearsal: Option<Rehearsal>,
+}
+
+/// What a process does that only wants to know what it would answer: nothing begins but what learns
+/// about clusters, nothing is written, and nobody is told anything.
+#[derive(Clone, Debug, Default)]
+pub struct Rehearsal {
+    /// Manifests in the place of every cluster, whatever the Corefile says.
+    pub manifests: Option<PathBuf>,
+    /// A directory of snapshots in the place of every API server.
+    pub snapshots: Option<PathBuf>,
+    /// Whether other servers are asked.
+    pub asks: bool,
+}
+
+impl Process {
+    /// Whether other servers may be asked.
+    pub(crate) fn may_ask(&self) -> bool {
+        self.rehearsal.as_ref().is_none_or(|rehearsal| rehearsal.asks)
+    }
+
+    /// Where snapshots stand for API servers.
+    pub(crate) fn snapshots(&self) -> Option<&Path> {
+        self.rehearsal.as_ref()?.snapshots.as_deref()
+    }
+
+    /// The directory of manifests that a cluster is read from, if any: that of the rehearsal, or
+    /// what the Corefile says.
+    pub(crate) fn manifests(&self, configured: Option<&str>) -> Option<PathBuf> {
+        let rehearsed = self.rehearsal.as_ref().and_then(|it| it.manifests.clone());
+        rehearsed.or_else(|| configured.map(PathBuf::from))
+    }
 }
 
 /// How a plugin ends the process, for what must not go on (`loop`).
@@ -182,6 +216,11 @@ impl Parts {
         std::mem::take(&mut self.before_ending)
     }
 
+    /// Those who are not ready, by name, whether their block has `ready` or not.
+    pub fn not_ready(&self) -> Vec<&'static str> {
+        self.readiness.all_missing()
+    }
+
     /// Begins everything that wants to run; what cannot is told.
     pub fn start(&mut self, runtime: &Handle) -> Result<(), String> {
         self.on_start.drain(..).try_for_each(|start| start(runtime))
@@ -195,7 +234,7 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Env<'_> {
     /// The path of a file that the Corefile names.
-    pub fn path(&self, file: &str) -> PathBuf {
+    pub fn path(&self, file: impl AsRef<Path>) -> PathBuf {
         self.root.join(file)
     }
 
@@ -225,14 +264,16 @@ impl Env<'_> {
         state
     }
 
-    /// Lets `start` begin tasks once the configuration is good.
+    /// Lets `start` begin tasks once the configuration is good; not in a rehearsal.
     ///
     /// Whoever begins a task ends it: the state that it serves holds a [`Tasks`].
     pub fn on_start(&mut self, start: impl FnOnce(&Handle) + Send + 'static) {
-        self.try_on_start(|runtime| {
-            start(runtime);
-            Ok(())
-        });
+        if self.process.rehearsal.is_none() {
+            self.try_on_start(|runtime| {
+                start(runtime);
+                Ok(())
+            });
+        }
     }
 
     /// As [`Env::on_start`], for what concerns others than who asks: it is not begun by a process
@@ -243,7 +284,8 @@ impl Env<'_> {
         }
     }
 
-    /// As [`Env::on_start`], for what can fail: the configuration is refused then.
+    /// As [`Env::on_start`], for what can fail: the configuration is refused then. A rehearsal begins
+    /// it too, so it must tell nobody anything.
     pub fn try_on_start(
         &mut self,
         start: impl FnOnce(&Handle) -> Result<(), String> + Send + 'static,
@@ -364,6 +406,12 @@ impl Readiness {
         missing.sort_unstable();
         missing.dedup();
         missing
+    }
+
+    fn all_missing(&self) -> Vec<&'static str> {
+        let state = self.lock();
+        let missing = state.offers.iter().filter(|(_, _, ready)| !ready.is_ready());
+        missing.map(|(_, plugin, _)| *plugin).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, ReadinessState> {

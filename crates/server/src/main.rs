@@ -15,6 +15,7 @@ mod commands;
 mod engine;
 mod figures;
 mod log;
+mod plan;
 mod privileges;
 mod reload;
 mod settings;

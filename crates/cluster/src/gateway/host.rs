@@ -115,6 +115,12 @@ impl Host {
         Self(out.into())
     }
 
+    /// The whole name, in lower case.
+    pub(super) fn name(&self) -> Option<NameBuf> {
+        let name = NameBuf::join(self.labels(), Name::ROOT).ok()?;
+        if self.is_wildcard() { NameBuf::child(b"*", name.as_name()).ok() } else { Some(name) }
+    }
+
     fn labels(&self) -> &[u8] {
         &self.0[2..2 + usize::from(self.0[1])]
     }

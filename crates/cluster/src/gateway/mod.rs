@@ -24,3 +24,17 @@ mod view;
 
 pub use answer::Found;
 pub use view::{BadOptions, NodeAddresses, Options, View};
+
+use crate::Cluster;
+use wire::Name;
+
+impl Cluster {
+    /// Shows every name that an ingress, a route or a service asks for, in lower case.
+    pub fn visit_hosts(&self, show: &mut dyn FnMut(Name<'_>)) {
+        self.hosts.visit(|host| {
+            if let Some(name) = host.name() {
+                show(name.as_name());
+            }
+        });
+    }
+}

@@ -15,7 +15,7 @@ use crate::zones::Zones;
 use chain::{Exchange, Failure, Step};
 use std::collections::HashMap;
 use std::sync::Arc;
-use wire::{Name, NameBuf, Opcode};
+use wire::{Name, NameBuf, Opcode, RecordType};
 use zone::{Found, Outcome};
 
 /// Zones by origin.
@@ -50,6 +50,18 @@ impl Authority {
             origin = name.parent();
         }
         None
+    }
+
+    /// Shows every set of records of every zone.
+    pub(crate) fn names(&self, show: &mut dyn FnMut(Name<'_>, RecordType)) {
+        let mut files: Vec<_> = self.iter().collect();
+        files.sort_unstable_by_key(|file| *file.origin());
+        for file in files {
+            let loaded = file.zone();
+            for rrset in loaded.as_deref().into_iter().flat_map(zone::Zone::rrsets) {
+                show(rrset.owner(), rrset.rtype());
+            }
+        }
     }
 
     /// Answers from the zone that the question lies in; next plugin if there is none.

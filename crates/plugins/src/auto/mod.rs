@@ -20,7 +20,7 @@ use scan::Folder;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use wire::Name;
+use wire::{Name, RecordType};
 
 /// The directive and the plugin.
 pub(crate) struct Auto {
@@ -80,6 +80,10 @@ impl Transfer for Auto {
 }
 
 impl Plugin for Auto {
+    fn names(&self, show: &mut dyn FnMut(Name<'_>, RecordType)) {
+        self.served.authority.load().names(show);
+    }
+
     fn query(&self, x: &mut Exchange) -> Step {
         if !self.zones.cover(x.question.name()) {
             return Step::Next;

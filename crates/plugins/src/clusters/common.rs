@@ -8,6 +8,7 @@ use cluster::Model;
 use cluster::manifests::Manifests;
 use cluster::watch::Server;
 use corefile::{Property, Repeats, kind};
+use std::path::Path;
 use std::sync::Arc;
 
 /// What the properties of this file say.
@@ -117,7 +118,7 @@ pub(crate) struct Reading<'a> {
     /// Who reads it, for messages.
     pub(crate) directive: &'static str,
     /// The directory, as the directive has it.
-    pub(crate) directory: &'a str,
+    pub(crate) directory: &'a Path,
     /// Tells readings of the same directory apart that lead to something else.
     pub(crate) key: String,
     /// The labels of its metrics, beside the directory.

@@ -10,10 +10,12 @@ pub(crate) mod common;
 mod snapshot;
 mod source;
 mod state;
+mod stored;
 
 pub(crate) use snapshot::Snapshot;
 pub(crate) use source::{Files, Source, Watched};
 pub(crate) use state::StateDirectory;
+pub(crate) use stored::Stored;
 
 use cluster::{Cluster, View};
 use std::sync::Arc;

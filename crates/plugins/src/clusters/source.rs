@@ -1,6 +1,7 @@
 //! Where what is known of a cluster comes from: an API server, or files.
 
 use super::snapshot::Snapshot;
+use super::stored::Stored;
 use crate::env::{Ready, Tasks};
 use crate::metrics::{Collect, Exposition, Gauge, Histogram, Kind as MetricKind, labels};
 use crate::stamp::Stamp;
@@ -25,6 +26,8 @@ const MANIFESTS_MAX: u64 = 256 << 20;
 pub(crate) enum Source {
     Watched(Watched),
     Files(Files),
+    /// Nothing keeps it up to date.
+    Stored(Stored),
 }
 
 impl Source {
@@ -33,6 +36,7 @@ impl Source {
         match self {
             Self::Watched(watched) => watched.watch.get().map(|watch| watch.cluster()),
             Self::Files(files) => Some(&files.cluster),
+            Self::Stored(stored) => Some(stored.cluster()),
         }
     }
 
@@ -40,6 +44,7 @@ impl Source {
     pub(crate) fn start(self: &Arc<Self>, runtime: &Handle) -> Result<(), String> {
         match &**self {
             Self::Watched(watched) => watched.start(runtime),
+            Self::Stored(stored) => stored.start(),
             Self::Files(files) => {
                 let weak = Arc::downgrade(self);
                 files.tasks.restart(runtime, async move {

@@ -14,7 +14,7 @@ use chain::{Exchange, Failure, Plugin, Step};
 use config::{Config, Line};
 use corefile::{Accepted, Block, Code, Mistake, Mistakes, shown};
 use std::sync::Arc;
-use wire::{Name, NameBuf};
+use wire::{Name, NameBuf, RecordType};
 
 /// The directive and the plugin.
 pub(crate) struct File {
@@ -113,6 +113,10 @@ fn mistake(line: &Line, zone: &ZoneFile, no_zone: &NoZone) -> Mistake {
 }
 
 impl Plugin for File {
+    fn names(&self, show: &mut dyn FnMut(Name<'_>, RecordType)) {
+        self.authority.names(show);
+    }
+
     fn query(&self, x: &mut Exchange) -> Step {
         self.authority.answer(x, self.fallthrough.as_ref())
     }

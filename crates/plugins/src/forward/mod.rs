@@ -26,7 +26,7 @@ use sources::Sources;
 use std::borrow::Cow;
 use std::sync::Arc;
 use upstream::{Answered, Cause, Query};
-use wire::{Edns, Flags, Message, OPT_EXTENDED_ERROR, OPT_NSID, Rcode};
+use wire::{Edns, Flags, Message, Name, OPT_EXTENDED_ERROR, OPT_NSID, Rcode, RecordType};
 
 /// The directive and the plugin: all lines of a server block.
 pub(crate) struct Forward {
@@ -40,6 +40,8 @@ pub(crate) struct Forward {
 struct Line {
     next: Next,
     servers: Arc<Servers>,
+    /// The servers in words, in an order that is always the same.
+    described: Box<str>,
 }
 
 impl Directive for Forward {
@@ -58,10 +60,10 @@ impl Directive for Forward {
         let mut mistakes = Mistakes::new();
         for config in configs {
             match servers(&config, env) {
-                Ok(servers) => {
+                Ok((servers, described)) => {
                     ledger.add(&servers);
                     forward.routes.add(&config.from, Zones::new(&config.except));
-                    forward.lines.push(Line { next: config.next, servers });
+                    forward.lines.push(Line { next: config.next, servers, described });
                 }
                 Err(mistake) => mistakes.push(mistake),
             }
@@ -70,25 +72,34 @@ impl Directive for Forward {
     }
 }
 
-/// The servers of a line: those of the configuration before, if its line was the same.
-fn servers(config: &Config, env: &mut Env<'_>) -> Result<Arc<Servers>, Mistake> {
+/// The servers of a line, those of the configuration before if its line was the same; and the same
+/// in words.
+fn servers(config: &Config, env: &mut Env<'_>) -> Result<(Arc<Servers>, Box<str>), Mistake> {
     let sources = Sources::read(config, env)?;
     let Config { from, to, resolvers, settings, .. } = config;
     // Equal lines of two blocks stay apart: `max_concurrent` is for each.
     let block = (&env.site.zones, &env.site.addresses);
     let key = format!("{:?}", (block, from, to, resolvers, settings));
     let servers = env.keep(key, || Servers::new(settings.clone()));
+    let described = sources.describe();
+    if !env.process.may_ask() {
+        return Ok((servers, described));
+    }
     if sources.have_names() {
         env.before_serving(servers.clone().looked_up());
     }
     let started = servers.clone();
-    env.on_start(move |runtime| started.start(sources, runtime));
-    Ok(servers)
+    env.try_on_start(move |runtime| {
+        started.start(sources, runtime);
+        Ok(())
+    });
+    Ok((servers, described))
 }
 
 impl Plugin for Forward {
     fn query(&self, x: &mut Exchange) -> Step {
         match self.routes.find(x.question.name(), 0) {
+            Some(number) if x.rehearsal => x.fail(self.not_asked(x, number)),
             Some(number) => {
                 x.note(|| note::whom(&self.lines[number].servers));
                 Step::Wait
@@ -103,9 +114,30 @@ impl Plugin for Forward {
     fn resolve<'a>(&'a self, x: &'a mut Exchange, _: Rest<'a>) -> Resolving<'a> {
         Box::pin(self.answer(x))
     }
+
+    fn names(&self, show: &mut dyn FnMut(Name<'_>, RecordType)) {
+        self.routes.zones().into_iter().for_each(|zone| show(zone, RecordType::A));
+    }
 }
 
 impl Forward {
+    /// Whom a rehearsal does not ask, and for what if it is not what the client asked for.
+    fn not_asked(&self, x: &Exchange, first: usize) -> Failure {
+        let (asked, request) = (&x.question, &x.request);
+        let mut line = &self.lines[first];
+        let (mut asks, mut number) = (line.described.to_string(), first);
+        while line.may_hand_over()
+            && let Some(next) = self.routes.find(asked.name(), number + 1)
+        {
+            (line, number) = (&self.lines[next], next);
+            asks = format!("{asks}, then {}", line.described);
+        }
+        if asked.name() != request.asked.as_name() || asked.rtype != request.rtype {
+            asks = format!("{asks} for {} {}", asked.name(), asked.rtype);
+        }
+        Failure::NotAsked { asks: asks.into() }
+    }
+
     /// Asks the servers of the first line that takes the question, and of those that it hands
     /// over to.
     async fn answer(&self, x: &mut Exchange) -> Step {
@@ -137,6 +169,11 @@ impl Forward {
 }
 
 impl Line {
+    /// Whether there is an answer with which a question would go on to the next line.
+    fn may_hand_over(&self) -> bool {
+        !self.next.rcodes.is_empty() || self.next.no_data
+    }
+
     async fn ask(&self, x: &Exchange) -> Result<Answered, upstream::Failure> {
         // A configuration that serves has been started.
         let upstreams = self.servers.upstreams().ok_or(upstream::Failure::NoHealthyUpstream)?;

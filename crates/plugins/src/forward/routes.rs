@@ -29,6 +29,15 @@ impl Routes {
         self.count += 1;
     }
 
+    /// The zones that lines are about, and those that they except.
+    pub(crate) fn zones(&self) -> Vec<Name<'_>> {
+        let froms = self.by_from.keys().filter_map(|from| Name::from_octets(from).ok());
+        let excepted = self.by_from.values().flatten().flat_map(|route| route.except.names());
+        let mut zones: Vec<_> = froms.chain(excepted.map(NameBuf::as_name)).collect();
+        zones.sort_unstable();
+        zones
+    }
+
     /// The first line, of `least` and those behind it, that takes `name`, which is in lower case.
     pub(crate) fn find(&self, name: Name<'_>, least: usize) -> Option<usize> {
         let mut first: Option<usize> = None;

@@ -67,6 +67,20 @@ impl Sources {
         self.sources.iter().any(|source| !matches!(source, Source::Server(_)))
     }
 
+    /// The servers in words: sorted, each once, without the port of DNS.
+    pub(crate) fn describe(&self) -> Box<str> {
+        let word = |target| match target {
+            Target::Address(server) if server.port() == 53 => server.ip().to_string(),
+            Target::Address(server) => server.to_string(),
+            Target::Host(host) if host.port == 53 => host.name.to_string(),
+            Target::Host(host) => format!("{}:{}", host.name, host.port),
+        };
+        let mut words: Vec<_> = self.targets().into_iter().map(word).collect();
+        words.sort_unstable();
+        words.dedup();
+        words.join(" ").into()
+    }
+
     /// Whom to ask for the addresses of names.
     pub(crate) fn resolvers(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         self.resolvers.iter().copied()

@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use table::{Builder, Table};
 use tokio::runtime::Handle;
-use wire::{NameBuf, RecordType, Section};
+use wire::{Name, NameBuf, RecordType, Section};
 
 /// The directive and the plugin.
 pub(crate) struct Hosts {
@@ -107,6 +107,12 @@ impl Plugin for Hosts {
         });
         x.authoritative();
         Step::Done
+    }
+
+    fn names(&self, show: &mut dyn FnMut(Name<'_>, RecordType)) {
+        for name in self.source.table.load().all_names() {
+            show(name, RecordType::A);
+        }
     }
 }
 

@@ -75,6 +75,16 @@ impl Table {
         names.iter().filter_map(|name| Name::from_octets(&self.octets[name.range()]).ok())
     }
 
+    /// Every name, in the order of first appearance.
+    pub(crate) fn all_names(&self) -> impl Iterator<Item = Name<'_>> {
+        let mut rest = &*self.octets;
+        std::iter::from_fn(move || {
+            let name = Name::prefix_of(rest).ok()?;
+            rest = &rest[name.len()..];
+            Some(name)
+        })
+    }
+
     /// How many pairs of name and address there are, and of address and name.
     pub(crate) fn entries(&self) -> usize {
         let named: usize = self.by_name.iter().map(|host| usize::from(host.v4.1 + host.v6.1)).sum();

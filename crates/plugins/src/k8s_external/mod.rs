@@ -16,7 +16,7 @@ use cluster::{Cluster, ExternalOptions, ExternalView, Found};
 use config::Config;
 use corefile::{Accepted, Block, Code, Mistake, Mistakes};
 use std::sync::{Arc, OnceLock};
-use wire::Rcode;
+use wire::{Name, Rcode, RecordType};
 
 /// The directive and the plugin.
 pub(crate) struct External {
@@ -88,6 +88,15 @@ impl External {
 }
 
 impl Plugin for External {
+    fn names(&self, show: &mut dyn FnMut(Name<'_>, RecordType)) {
+        let Some((cluster, view)) = self.cluster() else { return };
+        for zone in self.zones.names() {
+            cluster.visit_external(view, zone.as_name(), &mut |record| {
+                show(record.owner, record.rtype);
+            });
+        }
+    }
+
     fn query(&self, x: &mut Exchange) -> Step {
         let Some((cluster, view)) = self.cluster() else { return self.without_cluster(x) };
         let found = cluster.answer_external(view, &x.question, &mut x.reply);

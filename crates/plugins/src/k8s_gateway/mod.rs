@@ -21,9 +21,10 @@ use cluster::watch::Settings;
 use cluster::{Kind, Kinds, Model, Selector};
 use config::Config;
 use corefile::{Accepted, Block, Code, Mistake, Mistakes};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use wire::Rcode;
+use wire::{Name, Rcode, RecordType};
 
 /// How long a start waits for the cluster before it serves without it, as `kubernetes` does by
 /// default. The original does not wait.
@@ -49,8 +50,8 @@ impl Directive for K8sGateway {
 
     fn build(config: Config, env: &mut Env<'_>) -> Built {
         let view = view(&config)?;
-        let source = match &config.common.manifests {
-            Some(directory) => files(directory, &config, env),
+        let source = match env.process.manifests(config.common.manifests.as_deref()) {
+            Some(directory) => files(&directory, &config, env),
             None => watched(&config, env),
         };
         env.offer_readiness("k8s_gateway", source.clone());
@@ -98,7 +99,7 @@ fn selectors(config: &Config) -> Selectors {
 }
 
 /// A directory of manifests.
-fn files(directory: &str, config: &Config, env: &mut Env<'_>) -> Arc<Source> {
+fn files(directory: &Path, config: &Config, env: &mut Env<'_>) -> Arc<Source> {
     let Selectors { services, any, routes } = selectors(config);
     let key = format!("{services:?} {any:?}");
     let manifests =
@@ -143,6 +144,12 @@ fn kinds(config: &Config) -> Kinds {
 }
 
 impl Plugin for K8sGateway {
+    fn names(&self, show: &mut dyn FnMut(Name<'_>, RecordType)) {
+        if let Some(cluster) = self.source.cluster() {
+            cluster.visit_hosts(&mut |host| show(host, RecordType::A));
+        }
+    }
+
     fn query(&self, x: &mut Exchange) -> Step {
         let Some(cluster) = self.source.cluster() else { return self.without_cluster(x) };
         let found = self.view.answer(cluster, &x.question, &mut x.reply);

@@ -8,13 +8,14 @@
 
 mod config;
 mod labels;
+mod names;
 mod search;
 mod shortcut;
 mod transfer;
 mod wasted;
 
 use crate::clusters::common::Reading;
-use crate::clusters::{Clusters, Snapshot, Source, StateDirectory, Watched, wait_for};
+use crate::clusters::{Clusters, Snapshot, Source, StateDirectory, Stored, Watched, wait_for};
 use crate::directive::{Built, Directive};
 use crate::env::{Describe, Env};
 use crate::handover::Transfer;
@@ -30,6 +31,7 @@ use search::SearchLists;
 use shortcut::Shortcut;
 use std::net::IpAddr;
 use std::sync::Arc;
+use wire::{Name, RecordType};
 
 /// The directive and the plugin.
 pub(crate) struct Kubernetes {
@@ -85,11 +87,12 @@ fn view(config: &Config, env: &Env<'_>) -> Result<View, Mistakes> {
     })
 }
 
-/// The addresses that this server has, or those that it is bound to.
+/// The addresses that this server has, or those that it is bound to. Those of the machine that a
+/// rehearsal runs on are not those of the server that will be.
 fn own_addresses(env: &Env<'_>) -> Vec<IpAddr> {
     let bound = env.site.addresses.iter().map(|address| address.ip());
     let bound: Vec<_> = bound.filter(|ip| !ip.is_loopback()).collect();
-    if !bound.is_empty() || env.site.is_bound {
+    if !bound.is_empty() || env.site.is_bound || env.process.rehearsal.is_some() {
         return bound;
     }
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
@@ -106,12 +109,12 @@ fn is_link_local(ip: IpAddr) -> bool {
 /// The cluster that the directive means; shared by all that mean the same.
 fn source(config: &Config, env: &mut Env<'_>) -> Arc<Source> {
     let namespace_labels = config.namespace_labels.clone().unwrap_or_default();
-    if let Some(directory) = &config.common.manifests {
+    if let Some(directory) = env.process.manifests(config.common.manifests.as_deref()) {
         let details = details(config);
         let key = format!("{:?} {namespace_labels:?} {details:?}", config.labels);
         let manifests = Manifests::new(config.labels.clone(), namespace_labels);
         let model = Model::new(Kinds::all()).keeping(details);
-        return Reading { directive: "kubernetes", directory, key, labels: &[] }
+        return Reading { directive: "kubernetes", directory: &directory, key, labels: &[] }
             .source(manifests, model, env);
     }
     let (server, host) = server(config, env);
@@ -122,6 +125,12 @@ fn source(config: &Config, env: &mut Env<'_>) -> Arc<Source> {
     // Only who has installed the Multi-Cluster Services API has this resource.
     settings.optional = Kinds::none().with(Kind::ServiceImport);
     settings.details = details(config);
+    if let Some(directory) = env.process.snapshots() {
+        let clock = env.process.clock.clone();
+        return env.keep(format!("{settings:?}"), || {
+            Source::Stored(Stored::read(directory, &settings, &*clock))
+        });
+    }
     let programming = env.process.metrics.histogram(
         "coredns_kubernetes_dns_programming_duration_seconds",
         "Time from a change of a headless service until it is answered.",
@@ -205,6 +214,12 @@ impl Plugin for Kubernetes {
         x.authoritative();
         x.live();
         if found == Found::Elsewhere { Step::Chase } else { Step::Done }
+    }
+
+    fn names(&self, show: &mut dyn FnMut(Name<'_>, RecordType)) {
+        if let Some(cluster) = self.source.cluster() {
+            names::show(cluster, &self.view, show);
+        }
     }
 
     fn response(&self, x: &mut Exchange) {

@@ -101,6 +101,12 @@ impl Plugin for Local {
             None => Step::Next,
         }
     }
+
+    fn names(&self, show: &mut dyn FnMut(Name<'_>, RecordType)) {
+        for name in std::iter::once(&self.localhost).chain(&self.zones) {
+            show(name.as_name(), RecordType::A);
+        }
+    }
 }
 
 impl Local {

@@ -28,7 +28,7 @@ use config::Config;
 use corefile::{Accepted, Block, Mistakes};
 use rule::Field;
 use rules::{Rules, Tried};
-use wire::Question;
+use wire::{Name, Question, RecordType};
 
 /// The directive and the plugin.
 pub(crate) struct Rewrite {
@@ -49,6 +49,10 @@ impl Directive for Rewrite {
 }
 
 impl Plugin for Rewrite {
+    fn names(&self, show: &mut dyn FnMut(Name<'_>, RecordType)) {
+        self.rules.names(show);
+    }
+
     fn query(&self, x: &mut Exchange) -> Step {
         let mut question = x.question;
         let mut tried = Tried::default();

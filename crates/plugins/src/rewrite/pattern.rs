@@ -97,6 +97,18 @@ impl Pattern {
         }
     }
 
+    /// A name that it is about, if there is one without guessing.
+    pub(super) fn example(&self) -> Option<NameBuf> {
+        match self {
+            Self::Exact(name) | Self::Labels(name) => Some(*name),
+            Self::Suffix(suffix) if suffix.is_whole() => {
+                NameBuf::child(b"name", suffix.zone.as_name()).ok()
+            }
+            Self::Suffix(suffix) => NameBuf::child(&suffix.partial, suffix.zone.as_name()).ok(),
+            _ => None,
+        }
+    }
+
     /// How many groups it has.
     pub(super) fn groups(&self) -> usize {
         match self {

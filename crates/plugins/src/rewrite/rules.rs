@@ -4,7 +4,7 @@ use super::pattern::Pattern;
 use super::rule::{Field, Rule};
 use super::text::Subject;
 use std::collections::HashMap;
-use wire::{Name, NameBuf, Question};
+use wire::{Name, NameBuf, Question, RecordType};
 
 /// Rules in their order.
 ///
@@ -74,6 +74,15 @@ impl Tried {
 }
 
 impl Rules {
+    /// Shows names that rules are about: those that are written out, and one below each zone.
+    pub(super) fn names(&self, show: &mut dyn FnMut(Name<'_>, RecordType)) {
+        for rule in &self.rules {
+            if let Some(name) = rule.pattern().and_then(Pattern::example) {
+                show(name.as_name(), RecordType::A);
+            }
+        }
+    }
+
     /// These rules.
     pub(super) fn new(rules: Vec<Rule>) -> Self {
         let mut indexed: HashMap<Box<[u8]>, Found, _> = HashMap::default();

@@ -32,6 +32,7 @@ pub(crate) fn process(clock: Arc<dyn Clock>) -> Process {
         serves: true,
         state_dir: None,
         state_interval: Duration::from_secs(30),
+        rehearsal: None,
     }
 }
 

@@ -73,6 +73,7 @@ impl Bench {
             .replace("BENCH", &package.join("tests/bench").display().to_string())
             .replace("UPSTREAM", &upstream().to_string());
         let process = Process {
+            rehearsal: None,
             clock: Arc::new(TestClock(Instant::now())),
             metrics: Arc::new(Registry::new(1)),
             lines: Lines::new(),

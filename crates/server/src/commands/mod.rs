@@ -1,9 +1,11 @@
 //! What the program can be told to do, one file for each.
 
 pub(crate) mod check;
+pub(crate) mod compare;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod explain;
+pub(crate) mod plan;
 pub(crate) mod serve;
 
 use clap::error::ErrorKind;
@@ -16,9 +18,11 @@ type Run = fn(&[String]) -> ExitCode;
 /// The commands, by name. Without one of them the words are flags of `serve`, as CoreDNS has them.
 pub(crate) const COMMANDS: &[(&str, Run)] = &[
     ("check", check::run),
+    ("compare", compare::run),
     ("config", config::run),
     ("demo", demo::run),
     ("explain", explain::run),
+    ("plan", plan::run),
     ("serve", serve::run),
 ];
 

@@ -93,6 +93,7 @@ pub(crate) fn new_engine(
         serves: true,
         state_dir: None,
         state_interval: STATE_INTERVAL,
+        rehearsal: None,
     };
     Engine::new(process, debug, runtime.clone(), cores(), port)
 }

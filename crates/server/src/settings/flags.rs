@@ -96,6 +96,9 @@ pub(crate) const USAGE: &str = "\
 Usage: rutter [flags]            serve, as CoreDNS does
        rutter check [FILE]       find every mistake of a Corefile, without serving
        rutter explain NAME       say why a name gets the answer that it gets
+       rutter plan OLD NEW       tell which answers change from one Corefile to another
+       rutter compare --with ADDRESS NEW
+                                 tell whether a running server and a Corefile answer alike
        rutter demo [--once]      serve a small company on loopback and ask it questions
 
   -conf FILE       Corefile to load; `stdin` reads standard input (default ./Corefile if it exists)
