@@ -83,9 +83,112 @@ pub enum Code {
     Legacy,
     /// The language of an old CoreDNS, without a word for it today.
     NoLongerSupported,
+
+    // What loads and will hurt: found by `lint`, named here so that codes have one list.
+    /// Queries that `forward` sends to this server itself.
+    ForwardToSelf,
+    /// Queries that `forward` sends to the Service of this server.
+    ForwardToClusterDns,
+    /// A list of names that answers for all names, so that a source below it is never asked.
+    NoFallthrough,
+    /// A source that keeps names from those below it.
+    NarrowFallthrough,
+    /// A zone that a block of its own answers for.
+    NeverAsked,
+    /// Zones that are refused at an address that another block has bound.
+    ShadowedBlock,
+    /// A zone that the server block does not answer for.
+    ZoneOutsideBlock,
+    /// Sources that are asked in another order than they are written.
+    OrderDiffers,
+    /// Names that `rewrite` leads past an `acl`.
+    AclBypassed,
+    /// An `autopath` without `pods verified`.
+    AutopathUnverified,
+    /// Queries for AAAA that are told more than that there is no such address.
+    AaaaDenied,
+    /// Something that a configuration for a cluster goes without.
+    MissingPlugin,
+    /// A `reload` of a file that never changes.
+    ReloadSubPath,
+    /// Files that take more memory than there is.
+    MemoryAboveLimit,
+    /// A cache that takes more memory than caches have.
+    CacheAboveMemory,
+    /// A rule that leaves its name in the answer.
+    RewriteWithoutAnswer,
+    /// An expression that no name matches.
+    RegexNeverMatches,
+    /// A rule that an earlier one leaves nothing for.
+    UnreachableRule,
+    /// A `forward` that an earlier one leaves nothing for.
+    UnreachableForward,
 }
 
 impl Code {
+    /// Every kind of mistake.
+    pub const ALL: &[Self] = &[
+        Self::NotUtf8,
+        Self::TooLarge,
+        Self::HashInWord,
+        Self::UnclosedQuote,
+        Self::GluedQuote,
+        Self::QuotedBrace,
+        Self::GluedBrace,
+        Self::BraceOnNextLine,
+        Self::CloseNotAlone,
+        Self::WordsAfterClose,
+        Self::Unclosed,
+        Self::StrayClose,
+        Self::StrayOpen,
+        Self::TooDeep,
+        Self::DanglingComma,
+        Self::NoKeys,
+        Self::BadKey,
+        Self::OddKey,
+        Self::DuplicateKey,
+        Self::ImportSyntax,
+        Self::ImportNotFound,
+        Self::ImportUnreadable,
+        Self::ImportCycle,
+        Self::ImportLimit,
+        Self::BadSnippet,
+        Self::UnsetVariable,
+        Self::EndlessVariable,
+        Self::UnknownDirective,
+        Self::UnsupportedDirective,
+        Self::RepeatedDirective,
+        Self::UnknownProperty,
+        Self::RepeatedProperty,
+        Self::ArgumentCount,
+        Self::BadValue,
+        Self::UnexpectedBlock,
+        Self::Missing,
+        Self::Conflict,
+        Self::Ignored,
+        Self::Legacy,
+        Self::NoLongerSupported,
+        Self::ForwardToSelf,
+        Self::ForwardToClusterDns,
+        Self::NoFallthrough,
+        Self::NarrowFallthrough,
+        Self::NeverAsked,
+        Self::ShadowedBlock,
+        Self::ZoneOutsideBlock,
+        Self::OrderDiffers,
+        Self::AclBypassed,
+        Self::AutopathUnverified,
+        Self::AaaaDenied,
+        Self::MissingPlugin,
+        Self::ReloadSubPath,
+        Self::MemoryAboveLimit,
+        Self::CacheAboveMemory,
+        Self::RewriteWithoutAnswer,
+        Self::RegexNeverMatches,
+        Self::UnreachableRule,
+        Self::UnreachableForward,
+    ];
+
     /// The name for programs: short, stable, lower case with hyphens.
     pub fn slug(self) -> &'static str {
         match self {
@@ -129,6 +232,25 @@ impl Code {
             Self::Ignored => "ignored",
             Self::Legacy => "legacy",
             Self::NoLongerSupported => "no-longer-supported",
+            Self::ForwardToSelf => "forward-to-self",
+            Self::ForwardToClusterDns => "forward-to-cluster-dns",
+            Self::NoFallthrough => "no-fallthrough",
+            Self::NarrowFallthrough => "narrow-fallthrough",
+            Self::NeverAsked => "never-asked",
+            Self::ShadowedBlock => "shadowed-block",
+            Self::ZoneOutsideBlock => "zone-outside-block",
+            Self::OrderDiffers => "order-differs",
+            Self::AclBypassed => "acl-bypassed",
+            Self::AutopathUnverified => "autopath-unverified",
+            Self::AaaaDenied => "aaaa-denied",
+            Self::MissingPlugin => "missing-plugin",
+            Self::ReloadSubPath => "reload-sub-path",
+            Self::MemoryAboveLimit => "memory-above-limit",
+            Self::CacheAboveMemory => "cache-above-memory",
+            Self::RewriteWithoutAnswer => "rewrite-without-answer",
+            Self::RegexNeverMatches => "regex-never-matches",
+            Self::UnreachableRule => "unreachable-rule",
+            Self::UnreachableForward => "unreachable-forward",
         }
     }
 }
@@ -136,6 +258,12 @@ impl Code {
 #[cfg(test)]
 mod tests {
     use super::Code;
+
+    #[test]
+    fn all_are_all() {
+        let named = include_str!("code.rs").matches("=> \"").count();
+        assert_eq!(Code::ALL.len(), named);
+    }
 
     #[test]
     fn a_slug_is_the_name_in_lower_case() {

@@ -95,6 +95,16 @@ impl Sources {
         self.file(at).map_or("", |source| &source.path)
     }
 
+    /// Gives files other names, for whoever reads messages: a text out of a ConfigMap is known by
+    /// the YAML file in which it stands. `name` gets the path that was asked for; `None` keeps it.
+    pub fn rename_files(&mut self, name: impl Fn(&str) -> Option<String>) {
+        for source in &mut self.files {
+            if let Some(name) = name(&source.path) {
+                source.path = name;
+            }
+        }
+    }
+
     /// What is written there.
     pub fn text(&self, at: Span) -> &str {
         self.file(at).and_then(|source| source.text.get(at.range())).unwrap_or("")
