@@ -118,6 +118,8 @@ pub struct Mistakes {
     kept: Vec<Mistake>,
     errors: usize,
     warnings: usize,
+    /// From where on braces and quotes may mean something else than was meant.
+    doubt: Option<Span>,
 }
 
 impl Mistakes {
@@ -163,6 +165,41 @@ impl Mistakes {
         }
         self.errors += errors;
         self.warnings += warnings;
+        if let Some(doubt) = others.doubt {
+            self.doubt(doubt);
+        }
+        self.drop_guesses();
+    }
+
+    /// Says that from here on braces or quotes are wrong: what is read behind this place is a guess.
+    ///
+    /// If there is an error at all, then only the form is talked about behind it: the lines of a
+    /// block that lost its brace are not each unknown directives.
+    pub(crate) fn doubt(&mut self, from: Span) {
+        let is_first = |doubt: Span| doubt.file() == from.file() && doubt <= from;
+        if !self.doubt.is_some_and(is_first) {
+            self.doubt = Some(from);
+        }
+    }
+
+    /// Drops what was found behind the place where doubt begins, except for what is wrong with the
+    /// form, and an error if there is none with the form.
+    fn drop_guesses(&mut self) {
+        let Some(doubt) = self.doubt.filter(|_| self.has_errors()) else { return };
+        let is_form = |mistake: &Mistake| mistake.code.is_about_form();
+        let is_behind = |mistake: &Mistake| {
+            mistake.at.file() == doubt.file() && mistake.at.range().start >= doubt.range().start
+        };
+        let is_error = |mistake: &Mistake| mistake.severity == Severity::Error;
+        let mut lacks_error = !self.kept.iter().any(|it| is_error(it) && is_form(it));
+        self.kept.retain(|mistake| {
+            let stays = is_form(mistake)
+                || !is_behind(mistake)
+                || (is_error(mistake) && std::mem::take(&mut lacks_error));
+            stays
+        });
+        self.errors = self.kept_of(Severity::Error);
+        self.warnings = self.kept_of(Severity::Warning);
     }
 
     /// The mistakes that are kept, in the order of their places.
