@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod demo;
+pub(crate) mod fmt;
 pub(crate) mod serve;
 
 use clap::error::ErrorKind;
@@ -13,7 +14,7 @@ type Run = fn(&[String]) -> ExitCode;
 
 /// The commands, by name. Without one of them the words are flags of `serve`, as CoreDNS has them.
 pub(crate) const COMMANDS: &[(&str, Run)] =
-    &[("check", check::run), ("demo", demo::run), ("serve", serve::run)];
+    &[("check", check::run), ("demo", demo::run), ("fmt", fmt::run), ("serve", serve::run)];
 
 /// The options of the command `name`; or the exit code, once help or what is wrong has been printed.
 ///

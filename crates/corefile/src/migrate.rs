@@ -1,0 +1,227 @@
+//! A Corefile of an older CoreDNS put into today's words, in its text.
+//!
+//! The rules are those of [`crate::modernise`]; here the same changes are made in the text, so that
+//! everything else stays as it is written. That both come to the same is looked at for every text.
+
+use crate::legacy::{Change, Edit, Release, defaults, renew};
+use crate::parse::{Lenient, Token, lex, parse_as_written};
+use crate::{Mistake, Mistakes, Parsed, Severity, Sources, Surroundings, Word, content};
+use std::ops::Range;
+
+/// What came of a migration.
+#[derive(Clone, Debug)]
+pub struct Migration {
+    /// The text in today's words, with a comment at each change. Undecided lines are as they were.
+    pub text: String,
+    /// How many changes there are in it.
+    pub changes: usize,
+    /// What cannot be said any more, or stands in another file, and has to be decided by somebody.
+    pub undecided: Mistakes,
+    /// What Kubernetes ships today and is not in the text: a sentence each. It need not be there.
+    pub missing: Vec<String>,
+    /// The texts that mistakes point into.
+    pub sources: Sources,
+}
+
+/// Puts the Corefile of any CoreDNS since 2018 into words that `to` understands, or today's CoreDNS;
+/// if it cannot be read, says what is wrong with it.
+///
+/// Only old words are changed; the rest of the text stays as it is, and a text of today stays
+/// wholly. The result means what [`crate::modernise`] says that the text means. Imported files are
+/// read where `surroundings` have them, and not changed.
+pub fn migrate(
+    path: &str,
+    text: &[u8],
+    surroundings: &dyn Surroundings,
+    to: Option<Release>,
+) -> Result<Migration, Parsed> {
+    let surroundings = Lenient(surroundings);
+    let mut parsed = parse_as_written(path, text, &surroundings);
+    if parsed.mistakes.has_errors() {
+        return Err(parsed);
+    }
+    let renewal = renew(&mut parsed.blocks, to);
+    let is_elsewhere = |mistake: &Mistake| mistake.at.file() != 0;
+    let mut undecided = Mistakes::new();
+    for mistake in &renewal.mistakes {
+        if mistake.severity == Severity::Error || is_elsewhere(mistake) {
+            undecided.push(mistake.clone());
+        }
+    }
+    let old = parsed.sources.file_text(0);
+    let text = apply(old, &renewal.edits);
+    let mut again = parse_as_written(path, text.as_bytes(), &surroundings);
+    let rest = renew(&mut again.blocks, to);
+    let is_same = !again.mistakes.has_errors() && content(&parsed.blocks) == content(&again.blocks);
+    let is_done = !rest.edits.iter().any(|edit| edit.at.file() == 0);
+    if !is_same || !is_done {
+        // A snippet that says different things where it is imported, a line from another file.
+        undecided.append(renewal.mistakes);
+        let old = old.to_owned();
+        return Ok(Migration {
+            text: old,
+            changes: 0,
+            undecided,
+            missing: vec![],
+            sources: parsed.sources,
+        });
+    }
+    Ok(Migration {
+        text,
+        changes: renewal.mistakes.iter().count() - undecided.iter().count(),
+        undecided,
+        missing: defaults::missing(&parsed.blocks, to),
+        sources: parsed.sources,
+    })
+}
+
+/// The text with all edits that are about it.
+fn apply(text: &str, edits: &[Edit]) -> String {
+    let tokens: Vec<_> = lex(0, text, &mut Mistakes::new()).collect();
+    let page = Page { text, tokens };
+    let mut pieces = Vec::new();
+    for edit in edits.iter().filter(|edit| edit.at.file() == 0) {
+        page.pieces(edit, &mut pieces);
+    }
+    // Stable: what is put into the same place stays in order. A snippet that is imported twice is
+    // changed once.
+    pieces.sort_by_key(|(range, _)| (range.start, range.end));
+    pieces.dedup();
+    let mut edited = String::with_capacity(text.len());
+    let mut end = 0;
+    for (range, new) in pieces {
+        if range.start < end {
+            // Two changes of the same words: the caller sees that the result is another.
+            continue;
+        }
+        edited += &text[end..range.start];
+        edited += &new;
+        end = range.end;
+    }
+    edited + &text[end..]
+}
+
+/// A text and its words.
+struct Page<'t> {
+    text: &'t str,
+    tokens: Vec<Token>,
+}
+
+/// A range of octets, and what to put there.
+type Piece = (Range<usize>, String);
+
+impl Page<'_> {
+    fn pieces(&self, edit: &Edit, pieces: &mut Vec<Piece>) {
+        match &edit.change {
+            Change::Lines(lines) => self.lines(edit, lines, pieces),
+            Change::Head { old, new } => {
+                if !edit.comment.is_empty() {
+                    let (start, indent) = self.line_start(edit.at.range().start);
+                    pieces.push((start..start, format!("{indent}# {}\n", edit.comment)));
+                }
+                // Words from another file are that file's.
+                if old.iter().all(|word| word.at.file() == 0) {
+                    pieces.extend(head(old, new));
+                }
+            }
+            Change::Behind(directive) => {
+                let (_, indent) = self.line_start(edit.at.range().start);
+                let end = self.block_end(edit.at.range().end);
+                let text = directive.to_string().replace('\n', &format!("\n{indent}"));
+                pieces.push((end..end, format!("\n{indent}{text}")));
+            }
+        }
+    }
+
+    /// A line that becomes others, with the comment in its place.
+    fn lines(&self, edit: &Edit, lines: &[Vec<String>], pieces: &mut Vec<Piece>) {
+        let range = edit.at.range();
+        let (start, indent) = self.line_start(range.start);
+        let rest = self.text[range.end..].lines().next().unwrap_or_default().trim_start();
+        let is_alone = self.text[start..range.start].trim().is_empty()
+            && (rest.is_empty() || rest.starts_with('#'));
+        let lines: Vec<_> = lines.iter().map(|words| joined(words)).collect();
+        let separator = format!("\n{indent}");
+        if is_alone {
+            let comment = std::iter::once(format!("# {}", edit.comment));
+            let new: Vec<_> = comment.chain(lines).collect();
+            pieces.push((range, new.join(&separator)));
+        } else {
+            pieces.push((start..start, format!("{indent}# {}\n", edit.comment)));
+            pieces.push((range, lines.join(&separator)));
+        }
+    }
+
+    /// Where the line of the word at an octet begins, and its indent. A line break in quotes begins
+    /// no line.
+    fn line_start(&self, octet: usize) -> (usize, &str) {
+        let mut at = self.tokens.partition_point(|token| token.at.range().start < octet);
+        while at > 0 && self.tokens[at - 1].last_line >= self.tokens[at].line {
+            at -= 1;
+        }
+        let first = self.tokens[at].at.range().start;
+        let start = self.text[..first].rfind('\n').map_or(0, |end| end + 1);
+        (start, &self.text[start..first])
+    }
+
+    /// The end of the line on which the block of the directive ends whose name ends at an octet.
+    fn block_end(&self, octet: usize) -> usize {
+        let mut depth = 0;
+        let behind = self.tokens.iter().skip_while(|token| token.at.range().end <= octet);
+        for token in behind {
+            depth += match &*token.text {
+                "{" => 1,
+                "}" => -1,
+                _ => 0,
+            };
+            if depth <= 0 && &*token.text == "}" {
+                let end = token.at.range().end;
+                return self.text[end..].find('\n').map_or(self.text.len(), |at| end + at);
+            }
+        }
+        self.text.len()
+    }
+}
+
+/// What changes in the line of a directive: words that stay are not touched.
+fn head(old: &[Word], new: &[Word]) -> Option<Piece> {
+    let same = old.iter().zip(new).take_while(|(old, new)| old == new).count();
+    let (old_rest, new_rest) = (&old[same..], &new[same..]);
+    let same_end =
+        old_rest.iter().rev().zip(new_rest.iter().rev()).take_while(|(a, b)| a == b).count();
+    let old_middle = &old_rest[..old_rest.len() - same_end];
+    let new_middle = joined(&new_rest[..new_rest.len() - same_end]);
+    let before = same.checked_sub(1).map(|last| old[last].at.range().end);
+    match (old_middle, before) {
+        ([first, ..], _) if !new_middle.is_empty() => {
+            let last = &old_middle[old_middle.len() - 1];
+            Some((first.at.range().start..last.at.range().end, new_middle))
+        }
+        ([.., last], Some(before)) => Some((before..last.at.range().end, String::new())),
+        ([], Some(before)) if !new_middle.is_empty() => {
+            Some((before..before, format!(" {new_middle}")))
+        }
+        _ => None,
+    }
+}
+
+/// Words as a Corefile has them.
+fn joined<W: Clone + Into<Text>>(words: &[W]) -> String {
+    let words: Vec<_> = words.iter().map(|word| word.clone().into().0.to_string()).collect();
+    words.join(" ")
+}
+
+/// Something that is written as a word.
+struct Text(Word);
+
+impl From<Word> for Text {
+    fn from(word: Word) -> Self {
+        Self(word)
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(Word::new(text, crate::Span::new(0, 0, 0)))
+    }
+}
