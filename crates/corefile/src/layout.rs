@@ -193,33 +193,40 @@ impl Row<'_> {
     }
 }
 
-/// Decides where empty lines are.
+/// Decides where empty lines are. Without server blocks, as in a piece and in a Corefile without
+/// braces, those that are there stay.
 fn set_apart(rows: &mut [Row<'_>], is_piece: bool) {
+    let has_blocks = !is_piece && begins_with_block(rows);
     for at in 0..rows.len() {
         let above = at.checked_sub(1).map(|above| &rows[above]);
-        let first = above.is_none_or(|above| above.opens());
-        if first || rows[at].closes() {
+        if above.is_none_or(|above| above.opens()) || rows[at].closes() {
             rows[at].apart = false;
-        } else if !is_piece && rows[at].depth == 0 && above.is_some_and(Row::closes) {
+        } else if has_blocks && rows[at].depth == 0 && above.is_some_and(Row::closes) {
             rows[at].apart = true;
         }
     }
-    if is_piece {
-        return;
-    }
     for at in 0..rows.len() {
-        if rows[at].depth == 0 && rows[at].opens() && rows[at].words.len() > 1 {
+        if has_blocks && rows[at].depth == 0 && rows[at].opens() && rows[at].words.len() > 1 {
             // Comments right above a block belong to it, and so do the keys of its first lines.
+            let belongs = |row: &Row<'_>| row.is_comment() || row.goes_on();
             let mut top = at;
-            while top > 0
-                && !rows[top].apart
-                && (rows[top - 1].is_comment() || rows[top - 1].goes_on())
-            {
+            while top > 0 && !rows[top].apart && belongs(&rows[top - 1]) {
                 top -= 1;
             }
             rows[top].apart = top > 0;
         }
     }
+}
+
+/// Whether the first line that is neither a comment nor an import is that of a server block.
+fn begins_with_block(rows: &[Row<'_>]) -> bool {
+    let is_line = |row: &&Row<'_>| {
+        !row.is_comment() && !row.goes_on() && row.words.first() != Some(&"import")
+    };
+    let mut lines = rows.iter().filter(is_line);
+    let first_opens = lines.next().is_some_and(Row::opens);
+    // A comment may keep the brace on a line of its own.
+    first_opens || lines.next().is_some_and(|row| row.opens() && row.words.len() == 1)
 }
 
 fn write(rows: &[Row<'_>]) -> String {

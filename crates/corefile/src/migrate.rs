@@ -140,7 +140,9 @@ impl Page<'_> {
         let rest = self.text[range.end..].lines().next().unwrap_or_default().trim_start();
         let is_alone = self.text[start..range.start].trim().is_empty()
             && (rest.is_empty() || rest.starts_with('#'));
-        let lines: Vec<_> = lines.iter().map(|words| joined(words)).collect();
+        let word = |text: &String| Word::new(text, edit.at).to_string();
+        let line = |words: &Vec<String>| words.iter().map(word).collect::<Vec<_>>().join(" ");
+        let lines: Vec<_> = lines.iter().map(line).collect();
         let separator = format!("\n{indent}");
         if is_alone {
             let comment = std::iter::once(format!("# {}", edit.comment));
@@ -201,27 +203,135 @@ fn head(old: &[Word], new: &[Word]) -> Option<Piece> {
         ([], Some(before)) if !new_middle.is_empty() => {
             Some((before..before, format!(" {new_middle}")))
         }
+        ([], None) => {
+            let start = old.first()?.at.range().start;
+            Some((start..start, new_middle + " "))
+        }
         _ => None,
     }
 }
 
 /// Words as a Corefile has them.
-fn joined<W: Clone + Into<Text>>(words: &[W]) -> String {
-    let words: Vec<_> = words.iter().map(|word| word.clone().into().0.to_string()).collect();
+fn joined(words: &[Word]) -> String {
+    let words: Vec<_> = words.iter().map(ToString::to_string).collect();
     words.join(" ")
 }
 
-/// Something that is written as a word.
-struct Text(Word);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
 
-impl From<Word> for Text {
-    fn from(word: Word) -> Self {
-        Self(word)
+    fn migrated(text: &str) -> Migration {
+        migrate("Corefile", text.as_bytes(), &(), None).unwrap_or_else(|parsed| {
+            panic!("{text}\n{}", parsed.mistakes.render(&parsed.sources, false))
+        })
     }
-}
 
-impl From<String> for Text {
-    fn from(text: String) -> Self {
-        Self(Word::new(text, crate::Span::new(0, 0, 0)))
+    #[track_caller]
+    fn becomes(text: &str, expected: &str) {
+        let migration = migrated(text);
+        let shown = migration.undecided.render(&migration.sources, false);
+        assert_eq!(migration.text, expected, "{shown}");
+        assert!(migration.undecided.is_empty(), "{shown}");
+        assert_eq!(migrated(expected).text, expected);
+        assert_eq!(migrated(expected).changes, 0);
+    }
+
+    #[test]
+    fn only_old_words_are_changed() {
+        becomes(
+            ".:{$PORT}   { # all\n\tproxy   .  {$UPSTREAM}   /etc/resolv.conf # out\n}\n",
+            ".:{$PORT}   { # all\n\t# was `proxy . {$UPSTREAM} /etc/resolv.conf`, which was removed in CoreDNS 1.5\n\tforward   .  {$UPSTREAM}   /etc/resolv.conf # out\n}\n",
+        );
+        becomes(
+            ". {\n  errors stdout\n  log . stdout   # all\n}",
+            ". {\n  # was `errors stdout`, which writes to the standard output and takes no file (before CoreDNS 1.1)\n  errors\n  \
+             # was `log . stdout`, which writes to the standard output; a file would be taken for a zone (before CoreDNS 1.1)\n  log .   # all\n}",
+        );
+        becomes(
+            ". {\n startup /bin/x\n}\n",
+            ". {\n # was `startup /bin/x`, which was removed in CoreDNS 1.1\n on startup /bin/x\n}\n",
+        );
+        let today = "# today\n. {\n\tforward . 10.0.0.1\n\n\n}";
+        assert_eq!(migrated(today).text, today);
+    }
+
+    #[test]
+    fn lines_go_or_become_others() {
+        becomes(
+            ". {\n kubernetes a.test {\n  upstream 10.0.0.1 # both\n  cidrs 10.0.0.0/8\n  transfer to *\n }\n log\n}\n",
+            ". {\n kubernetes a.test 10.0.0.0/8 {\n  # was `upstream 10.0.0.1`, which was removed in CoreDNS 1.7: names outside of the zone \
+             are resolved by this server itself; `forward` them to those servers if they must be asked # both\n  \
+             # was `cidrs 10.0.0.0/8`, which became part of the zones (before CoreDNS 1.1)\n  \
+             # was `transfer to *`, which became a directive of its own in CoreDNS 1.8\n }\n \
+             transfer a.test 10.0.0.0/8 {\n     to *\n }\n log\n}\n",
+        );
+        becomes(
+            ". {\n auto {\n  directory /etc (.*) {1} 30 # often\n }\n}\n",
+            ". {\n auto {\n  # was `directory /etc (.*) {1} 30`, which takes no interval (CoreDNS 1.5)\n  \
+             directory /etc (.*) {1}\n  reload 30s # often\n }\n}\n",
+        );
+        becomes(
+            ". {\n proxy . a { policy first }\n}\n",
+            ". {\n # was `policy first`, which has other names in `forward` (CoreDNS 1.5)\n \
+             # was `proxy . a`, which was removed in CoreDNS 1.5\n forward . a { policy sequential }\n}\n",
+        );
+    }
+
+    #[test]
+    fn snippets_and_pieces_are_changed_where_they_stand() {
+        becomes(
+            "(s) {\n resyncperiod 1m\n}\na {\n kubernetes {\n  import s\n }\n}\nb {\n kubernetes {\n  import s\n }\n}\n",
+            "(s) {\n # was `resyncperiod 1m`, which was removed in CoreDNS 1.7: changes are watched, and nothing has to be read again\n}\n\
+             a {\n kubernetes {\n  import s\n }\n}\nb {\n kubernetes {\n  import s\n }\n}\n",
+        );
+        becomes(
+            "proxy . a\n",
+            "# was `proxy . a`, which was removed in CoreDNS 1.5\nforward . a\n",
+        );
+    }
+
+    #[test]
+    fn a_release_has_only_what_it_gave_up() {
+        let text = ". {\n proxy . a\n kubernetes {\n  transfer to *\n }\n}\n";
+        let of = |release: &str| {
+            let to = Some(release.parse().unwrap());
+            migrate("Corefile", text.as_bytes(), &(), to).unwrap()
+        };
+        assert_eq!(of("1.4").text, text);
+        assert_eq!(of("1.5").changes, 1);
+        assert_eq!(of("1.8").changes, 2);
+        assert_eq!(of("1.6").missing.len(), 3);
+        assert!(of("1.6.2").missing[3].contains("Kubernetes 1.16"), "{:?}", of("1.6.2").missing);
+    }
+
+    #[test]
+    fn what_has_no_word_today_stays_and_is_told() {
+        let text = ". {\n federation a {\n  b c\n }\n proxy . a\n}\n";
+        let migration = migrated(text);
+        assert_eq!((migration.changes, migration.undecided.errors()), (1, 1));
+        assert!(migration.text.contains(" federation a {\n  b c\n }\n"));
+        assert!(migration.text.contains("\n forward . a\n"));
+    }
+
+    proptest! {
+        /// Whatever is migrated has nothing old in it, and the same tree; `migrate` looks at that
+        /// itself, and changes nothing if it is not so. It should hardly ever come to that.
+        #[test]
+        fn migrations_succeed(lines in prop::collection::vec(
+            prop::sample::select(vec![
+                "proxy . a", "proxy x b {\n policy first\n spray # c\n max_fails 0\n}", "log stdout # x", "errors stderr", "# text",
+                "kubernetes {\n upstream\n cidrs 10.0.0.0/8 {$NET}\n transfer to *\n}", "file db {$ZONE} {\n no_reload # y\n transfer to \"10.0.0.1\"\n}",
+                "kubernetes a { upstream }", "proxy . 8.8.8.8 b {\n protocol https_google\n}", "auto {\n directory a b c 1\n}", "chaos \"a\nb\" c",
+                "secondary a {\n transfer from x\n transfer to y\n}", "startup a \"b c\" &", "", "header {\n set ra\n}", "proxy . a { # d\n}",
+            ]),
+            0..12,
+        )) {
+            let text = format!("{{$KEY}} {{\n{}\n}}\n", lines.join("\n"));
+            let migration = migrated(&text);
+            prop_assert!(migration.undecided.is_empty(), "{}\n{}", text, migration.text);
+            prop_assert_eq!(migrated(&migration.text).text, migration.text);
+        }
     }
 }

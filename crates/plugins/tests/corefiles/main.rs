@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod mutants;
+mod rewritten;
 
 use chain::{Clock, Moment};
 use corefile::{Code, Parsed, Severity, Unreadable, check_directives, modernise, parse};

@@ -44,9 +44,9 @@ impl Dice {
     }
 }
 
-struct Mutant {
+pub(crate) struct Mutant {
     way: &'static str,
-    text: String,
+    pub(crate) text: String,
     places: Vec<usize>,
 }
 
@@ -62,13 +62,13 @@ struct Found {
 
 /// Corefiles whose directives are all on lines of their own, without imports: in those a line number
 /// says something.
-fn whole() -> Vec<Example> {
+pub(crate) fn whole() -> Vec<Example> {
     let mut whole = examples("corpus");
     whole.retain(|it| !["grammar", "empty", "comments", "snippets"].contains(&it.name.as_str()));
     whole
 }
 
-fn mutant(examples: &[Example], seed: u64) -> Option<(&Example, Mutant)> {
+pub(crate) fn mutant(examples: &[Example], seed: u64) -> Option<(&Example, Mutant)> {
     let mut dice = Dice(seed);
     let (way, break_it) = WAYS[dice.below(WAYS.len())];
     let example = &examples[dice.below(examples.len())];

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod fmt;
+pub(crate) mod migrate;
 pub(crate) mod serve;
 
 use clap::error::ErrorKind;
@@ -13,8 +14,13 @@ use std::process::ExitCode;
 type Run = fn(&[String]) -> ExitCode;
 
 /// The commands, by name. Without one of them the words are flags of `serve`, as CoreDNS has them.
-pub(crate) const COMMANDS: &[(&str, Run)] =
-    &[("check", check::run), ("demo", demo::run), ("fmt", fmt::run), ("serve", serve::run)];
+pub(crate) const COMMANDS: &[(&str, Run)] = &[
+    ("check", check::run),
+    ("demo", demo::run),
+    ("fmt", fmt::run),
+    ("migrate", migrate::run),
+    ("serve", serve::run),
+];
 
 /// The options of the command `name`; or the exit code, once help or what is wrong has been printed.
 ///

@@ -154,7 +154,8 @@ fn stdin_is_a_device() -> bool {
 }
 
 /// The files and the environment of this machine.
-struct Machine {
+#[derive(Default)]
+pub(crate) struct Machine {
     /// Every file and directory that was looked at, as it was just before: what changes while it is
     /// read has changed.
     seen: RefCell<Footprint>,
