@@ -38,13 +38,17 @@ pub fn format(path: &str, text: &[u8]) -> Result<String, Parsed> {
     Ok(if is_same { laid_out } else { text.to_owned() })
 }
 
-/// Reads a text by itself. What would be lost when the text is written again is an error here.
+/// Reads a text by itself. What would be lost when the text is written again is an error here, and
+/// so are braces without a partner: then indents tell more than braces.
 fn read(path: &str, text: &[u8]) -> Parsed {
     let mut parsed = parse_as_written(path, text, &Lenient(&()));
     let mistakes = std::mem::take(&mut parsed.mistakes);
     for mistake in &mistakes {
-        let is_lossy = matches!(mistake.code, Code::NotUtf8 | Code::UnclosedQuote);
-        let severity = if is_lossy { Severity::Error } else { mistake.severity };
+        let is_error = matches!(
+            mistake.code,
+            Code::NotUtf8 | Code::UnclosedQuote | Code::Unclosed | Code::StrayClose
+        );
+        let severity = if is_error { Severity::Error } else { mistake.severity };
         // What is only odd is for `check` to say.
         if severity == Severity::Error {
             parsed.mistakes.push(crate::Mistake { severity, ..mistake.clone() });
@@ -318,7 +322,6 @@ mod tests {
 
     #[test]
     fn words_that_a_line_break_would_change_stay_together() {
-        becomes(". {\nhosts {import x\n}\n}", ". {\n    hosts {import x\n}\n}\n");
         becomes(". {\nhosts { import x\n}\n}", ". {\n    hosts { import x\n    }\n}\n");
         becomes(". {\nlog {\n} a.test\n}", ". {\n    log {\n    } a.test\n}\n");
         becomes("import keys\n{\nlog\n}", "import keys\n{\n    log\n}\n");
@@ -335,6 +338,8 @@ mod tests {
         assert_eq!(codes(b". {\n chaos \xff\n}\n"), ["not-utf-8"]);
         assert_eq!(codes(b".\nchaos \"a b\n"), ["unclosed-quote"]);
         assert_eq!(codes(b"log\n}\n"), ["stray-close"]);
+        assert_eq!(codes(b". {\n log {\n }\n"), ["unclosed"]);
+        assert_eq!(codes(b". {\n log\n}\n}\n"), ["stray-close"]);
     }
 
     proptest! {

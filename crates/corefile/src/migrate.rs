@@ -145,9 +145,17 @@ impl Page<'_> {
         let lines: Vec<_> = lines.iter().map(line).collect();
         let separator = format!("\n{indent}");
         if is_alone {
+            // A comment that is left alone goes on where the new one ends.
+            let gap = if lines.is_empty() && !rest.is_empty() {
+                self.text[range.end..].find('#').unwrap_or(0)
+            } else {
+                0
+            };
+            let range = range.start..range.end + gap;
             let comment = std::iter::once(format!("# {}", edit.comment));
             let new: Vec<_> = comment.chain(lines).collect();
-            pieces.push((range, new.join(&separator)));
+            let blank = if gap > 0 { " " } else { "" };
+            pieces.push((range, new.join(&separator) + blank));
         } else {
             pieces.push((start..start, format!("{indent}# {}\n", edit.comment)));
             pieces.push((range, lines.join(&separator)));

@@ -11,8 +11,8 @@ use std::process::ExitCode;
 /// Put a Corefile of any CoreDNS since 2018 into today's words.
 ///
 /// Only what today's CoreDNS refuses or ignores is changed, each with a comment on what was there and
-/// why it had to go; everything else stays as it is written. What Kubernetes ships today and the file
-/// does not have is told, and not added.
+/// why it had to go; everything else stays as it is written. If there was something to change, then what
+/// Kubernetes ships today and the file does not have is told, and not added.
 ///
 /// Exit code 0: done, or nothing was to do. 1: something cannot be said any more or stands in an
 /// imported file, and stays as it was; or the file cannot be read. 2: the command line is wrong.
@@ -64,7 +64,7 @@ fn migrate(options: &Options) -> io::Result<bool> {
         print(&text);
     }
     complain(&undecided.render(&sources, stderr_has_colors()));
-    for sentence in missing {
+    for sentence in missing.iter().filter(|_| changes > 0) {
         complain(&format!("note: {sentence}\n"));
     }
     let s = if changes == 1 { "" } else { "s" };
