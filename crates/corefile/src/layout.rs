@@ -9,6 +9,8 @@ use crate::{Code, Mistakes, Parsed, Severity, content};
 
 /// Blanks for each level: what CoreDNS's manual and kubeadm have.
 const INDENT: usize = 4;
+/// Levels that are indented. Deeper ones are read in snippets that nobody imports, and nowhere else.
+const DEPTH_MAX: usize = 32;
 
 /// A Corefile, or a file that one imports, in the usual layout; if it cannot be read, what is wrong
 /// with it.
@@ -22,19 +24,18 @@ const INDENT: usize = 4;
 /// Comments, the order of everything, quotes and variables stay, and so does what the text says:
 /// its words are the same, and so is the tree of [`crate::parse()`]. What has its layout already
 /// stays as it is. Imports are not followed: each file is laid out by itself.
-pub fn format(path: &str, text: &[u8]) -> Result<String, Parsed> {
+pub fn format(path: &str, text: &[u8]) -> Result<String, Box<Parsed>> {
     let before = read(path, text);
     if before.mistakes.has_errors() {
-        return Err(before);
+        return Err(Box::new(before));
     }
     let text = before.sources.file_text(0);
     let laid_out = lay_out(text, before.is_piece());
     let after = read(path, laid_out.as_bytes());
     let is_same = !after.mistakes.has_errors()
         && content(&before.blocks) == content(&after.blocks)
-        && words(text).eq(words(&laid_out));
-    // A brace that stands where it begins something only because of what is beside it: rare, and
-    // better left alone.
+        && words(text) == words(&laid_out);
+    // Some braces that nobody writes, such as one among keys, cannot be moved.
     Ok(if is_same { laid_out } else { text.to_owned() })
 }
 
@@ -58,11 +59,8 @@ fn read(path: &str, text: &[u8]) -> Parsed {
 }
 
 /// The words of a text, as they are written.
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    lex(0, text, &mut Mistakes::new())
-        .map(|token| &text[token.at.range()])
-        .collect::<Vec<_>>()
-        .into_iter()
+fn words(text: &str) -> Vec<&str> {
+    lex(0, text, &mut Mistakes::new()).map(|token| &text[token.at.range()]).collect()
 }
 
 /// A line of the result.
@@ -131,11 +129,12 @@ struct Rows<'t> {
 impl<'t> Rows<'t> {
     /// What stands between two words: blanks, line breaks, comments.
     fn gap(&mut self, text: &'t str) {
+        let last = text.matches('\n').count();
         for (index, line) in text.split('\n').enumerate() {
             let comment = line.trim();
             if comment.is_empty() {
                 // Neither the rest of a line nor the blanks before a word are an empty line.
-                self.apart |= index > 0 && index < text.matches('\n').count();
+                self.apart |= index > 0 && index < last;
                 continue;
             }
             match self.row.as_mut().filter(|_| index == 0) {
@@ -239,7 +238,7 @@ fn write(rows: &[Row<'_>]) -> String {
         if row.apart {
             text.push('\n');
         }
-        text.extend(std::iter::repeat_n(' ', row.depth * INDENT));
+        text.extend(std::iter::repeat_n(' ', row.depth.min(DEPTH_MAX) * INDENT));
         text += &row.words.join(" ");
         if let Some(comment) = row.comment {
             text += if row.is_comment() { "" } else { " " };

@@ -6,12 +6,15 @@
 use crate::legacy::{Change, Edit, Release, defaults, renew};
 use crate::parse::{Lenient, Token, lex, parse_as_written};
 use crate::{Mistake, Mistakes, Parsed, Severity, Sources, Surroundings, Word, content};
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// What came of a migration.
 #[derive(Clone, Debug)]
 pub struct Migration {
-    /// The text in today's words, with a comment at each change. Undecided lines are as they were.
+    /// The text in today's words, with a comment at each change. Undecided lines are as they were;
+    /// all is if the changes could not be made one by one, as for a snippet that says different
+    /// things in different places.
     pub text: String,
     /// How many changes there are in it.
     pub changes: usize,
@@ -34,11 +37,11 @@ pub fn migrate(
     text: &[u8],
     surroundings: &dyn Surroundings,
     to: Option<Release>,
-) -> Result<Migration, Parsed> {
+) -> Result<Migration, Box<Parsed>> {
     let surroundings = Lenient(surroundings);
     let mut parsed = parse_as_written(path, text, &surroundings);
     if parsed.mistakes.has_errors() {
-        return Err(parsed);
+        return Err(Box::new(parsed));
     }
     let renewal = renew(&mut parsed.blocks, to);
     let is_elsewhere = |mistake: &Mistake| mistake.at.file() != 0;
@@ -55,7 +58,6 @@ pub fn migrate(
     let is_same = !again.mistakes.has_errors() && content(&parsed.blocks) == content(&again.blocks);
     let is_done = !rest.edits.iter().any(|edit| edit.at.file() == 0);
     if !is_same || !is_done {
-        // A snippet that says different things where it is imported, a line from another file.
         undecided.append(renewal.mistakes);
         let old = old.to_owned();
         return Ok(Migration {
@@ -83,15 +85,16 @@ fn apply(text: &str, edits: &[Edit]) -> String {
     for edit in edits.iter().filter(|edit| edit.at.file() == 0) {
         page.pieces(edit, &mut pieces);
     }
-    // Stable: what is put into the same place stays in order. A snippet that is imported twice is
-    // changed once.
+    // A snippet that is imported twice is changed once.
+    let mut seen = HashSet::new();
+    pieces.retain(|piece| seen.insert(piece.clone()));
+    // Stable: what is put into the same place stays in order.
     pieces.sort_by_key(|(range, _)| (range.start, range.end));
-    pieces.dedup();
     let mut edited = String::with_capacity(text.len());
     let mut end = 0;
     for (range, new) in pieces {
         if range.start < end {
-            // Two changes of the same words: the caller sees that the result is another.
+            // Two changes of the same words: `migrate` sees that the result says something else.
             continue;
         }
         edited += &text[end..range.start];
@@ -177,8 +180,8 @@ impl Page<'_> {
     /// The end of the line on which the block of the directive ends whose name ends at an octet.
     fn block_end(&self, octet: usize) -> usize {
         let mut depth = 0;
-        let behind = self.tokens.iter().skip_while(|token| token.at.range().end <= octet);
-        for token in behind {
+        let behind = self.tokens.partition_point(|token| token.at.range().end <= octet);
+        for token in &self.tokens[behind..] {
             depth += match &*token.text {
                 "{" => 1,
                 "}" => -1,
@@ -295,9 +298,24 @@ mod tests {
              a {\n kubernetes {\n  import s\n }\n}\nb {\n kubernetes {\n  import s\n }\n}\n",
         );
         becomes(
+            "(s) {\n proxy . a { policy first }\n}\na {\n import s\n}\nb {\n import s\n}\n",
+            "(s) {\n # was `policy first`, which has other names in `forward` (CoreDNS 1.5)\n \
+             # was `proxy . a`, which was removed in CoreDNS 1.5\n forward . a { policy sequential }\n}\n\
+             a {\n import s\n}\nb {\n import s\n}\n",
+        );
+        becomes(
             "proxy . a\n",
             "# was `proxy . a`, which was removed in CoreDNS 1.5\nforward . a\n",
         );
+    }
+
+    #[test]
+    fn a_snippet_that_is_old_in_one_place_only_is_left_to_people() {
+        let text =
+            "(s) {\n no_reload\n}\n. {\n file db {\n  import s\n }\n other {\n  import s\n }\n}\n";
+        let migration = migrated(text);
+        assert_eq!((migration.text.as_str(), migration.changes), (text, 0));
+        assert_eq!(migration.undecided.warnings(), 1);
     }
 
     #[test]

@@ -239,13 +239,15 @@ fn words(directive: &Directive) -> Vec<Word> {
 /// A comment on what was changed: ``was `upstream`, which was removed in CoreDNS 1.7: …``.
 fn why(old: &[Word], fate: &str, since: Option<Release>, reason: &str) -> String {
     let old: Vec<_> = old.iter().map(ToString::to_string).collect();
+    // A line break would end the comment; nothing else of the old line is lost.
+    let old = old.join(" ").replace('\n', "\\n");
     let release = match since {
         Some(Release::OLD) => " (before CoreDNS 1.1)".to_owned(),
         Some(since) if !fate.contains("CoreDNS 1.") => format!(" (CoreDNS {since})"),
         _ => String::new(),
     };
     let colon = if reason.is_empty() { "" } else { ": " };
-    format!("was {}, which {fate}{release}{colon}{reason}", shown(&old.join(" ")))
+    format!("was `{old}`, which {fate}{release}{colon}{reason}")
 }
 
 fn rule_for(directive: &str, line: &Line) -> Option<&'static LineRule> {

@@ -1,6 +1,8 @@
 //! Corefiles of the corpus, broken: the mistake is found where it was made, and is not told in ten
 //! ways.
 
+#![expect(clippy::ptr_arg, reason = "all ways have the same form")]
+
 use super::{Example, check, examples};
 use proptest::prelude::*;
 use std::collections::BTreeMap;

@@ -69,5 +69,8 @@ fn migrate(options: &Options) -> io::Result<bool> {
     }
     let s = if changes == 1 { "" } else { "s" };
     complain(&format!("{changes} change{s}\n"));
+    if changes == 0 && !undecided.is_empty() {
+        complain("nothing was changed: write by hand what is told above\n");
+    }
     Ok(undecided.is_empty())
 }
