@@ -7,7 +7,7 @@ const V1_2: Option<Release> = Some(Release::new(1, 2, 0));
 const V1_5: Option<Release> = Some(Release::new(1, 5, 0));
 const V1_7: Option<Release> = Some(Release::new(1, 7, 0));
 const V1_8: Option<Release> = Some(Release::new(1, 8, 0));
-const V1_12: Option<Release> = Some(Release::new(1, 12, 4));
+const V1_12_4: Option<Release> = Some(Release::new(1, 12, 4));
 
 /// Old directives.
 pub(super) const DIRECTIVES: &[DirectiveRule] = &[
@@ -140,14 +140,14 @@ pub(super) const LINES: &[LineRule] = &[
     LineRule {
         directives: &["header"],
         name: "set",
-        since: V1_12,
+        since: V1_12_4,
         fate: "needs `query` or `response` in front since CoreDNS 1.12",
         today: response,
     },
     LineRule {
         directives: &["header"],
         name: "clear",
-        since: V1_12,
+        since: V1_12_4,
         fate: "needs `query` or `response` in front since CoreDNS 1.12",
         today: response,
     },
