@@ -95,6 +95,8 @@ impl fmt::Display for BadFlags {
 pub(crate) const USAGE: &str = "\
 Usage: rutter [flags]            serve, as CoreDNS does
        rutter check [FILE]       find every mistake of a Corefile, without serving
+       rutter fmt [FILES]        lay out Corefiles
+       rutter migrate [FILE]     put the Corefile of an older CoreDNS into today's words
        rutter demo [--once]      serve a small company on loopback and ask it questions
 
   -conf FILE       Corefile to load; `stdin` reads standard input (default ./Corefile if it exists)
