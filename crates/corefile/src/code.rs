@@ -189,6 +189,30 @@ impl Code {
         Self::UnreachableForward,
     ];
 
+    /// Whether this is about braces, quotes and imports, and so true however the lines around it are
+    /// read.
+    pub(crate) fn is_about_form(self) -> bool {
+        matches!(
+            self,
+            Self::NotUtf8
+                | Self::TooLarge
+                | Self::UnclosedQuote
+                | Self::GluedQuote
+                | Self::QuotedBrace
+                | Self::GluedBrace
+                | Self::CloseNotAlone
+                | Self::Unclosed
+                | Self::StrayClose
+                | Self::StrayOpen
+                | Self::TooDeep
+                | Self::ImportSyntax
+                | Self::ImportNotFound
+                | Self::ImportUnreadable
+                | Self::ImportCycle
+                | Self::ImportLimit
+        )
+    }
+
     /// The name for programs: short, stable, lower case with hyphens.
     pub fn slug(self) -> &'static str {
         match self {

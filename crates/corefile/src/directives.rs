@@ -73,6 +73,9 @@ const CORE_DNS: &[(&str, &str)] = &[
     ("whoami", ""),
 ];
 
+/// Directives of an older CoreDNS, and plugins that it is built with by others.
+const OTHERS: &[&str] = &["federation", "k8s_gateway", "proxy", "reverse", "shutdown", "startup"];
+
 const CLOUD: &str = "`forward` the zone to the provider's name servers";
 
 /// Finds the directives whose names are not among `known`.
@@ -151,6 +154,11 @@ fn unknown(directive: &Directive, known: &[&str]) -> Mistake {
         Some(near) => mistake.label(format!("did you mean `{near}`?")),
         None => mistake,
     }
+}
+
+/// Whether this is the name of a directive, of CoreDNS as it is or was, or of this server.
+pub(crate) fn is_directive(name: &str) -> bool {
+    CORE_DNS.iter().any(|(plugin, _)| *plugin == name) || OTHERS.contains(&name)
 }
 
 /// What to do without a plugin of CoreDNS; `None` for any other name.

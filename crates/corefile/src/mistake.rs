@@ -118,6 +118,8 @@ pub struct Mistakes {
     kept: Vec<Mistake>,
     errors: usize,
     warnings: usize,
+    /// From where on braces and quotes may mean something else than was meant.
+    doubt: Option<Span>,
 }
 
 impl Mistakes {
@@ -163,6 +165,40 @@ impl Mistakes {
         }
         self.errors += errors;
         self.warnings += warnings;
+        if let Some(doubt) = others.doubt {
+            self.doubt(doubt);
+        }
+        self.drop_guesses();
+    }
+
+    /// Says that from here on braces or quotes are wrong: what is read behind this place is a guess.
+    ///
+    /// If there is an error at all, then only the form is talked about behind it: the lines of a
+    /// block that lost its brace are not each unknown directives.
+    pub(crate) fn doubt(&mut self, from: Span) {
+        let is_first = |doubt: Span| doubt.file() == from.file() && doubt <= from;
+        if !self.doubt.is_some_and(is_first) {
+            self.doubt = Some(from);
+        }
+    }
+
+    /// Drops what was found behind the place where doubt begins, except for what is wrong with the
+    /// form, and an error if there is none with the form.
+    fn drop_guesses(&mut self) {
+        let Some(doubt) = self.doubt.filter(|_| self.has_errors()) else { return };
+        let is_form = |mistake: &Mistake| mistake.code.is_about_form();
+        let is_behind = |mistake: &Mistake| {
+            mistake.at.file() == doubt.file() && mistake.at.range().start >= doubt.range().start
+        };
+        let is_error = |mistake: &Mistake| mistake.severity == Severity::Error;
+        let mut lacks_error = !self.kept.iter().any(|it| is_error(it) && is_form(it));
+        self.kept.retain(|mistake| {
+            is_form(mistake)
+                || !is_behind(mistake)
+                || (is_error(mistake) && std::mem::take(&mut lacks_error))
+        });
+        self.errors = self.kept_of(Severity::Error);
+        self.warnings = self.kept_of(Severity::Warning);
     }
 
     /// The mistakes that are kept, in the order of their places.
@@ -283,6 +319,40 @@ mod tests {
         let mut both = mistakes.clone();
         both.append(mistakes);
         assert_eq!((both.errors(), both.warnings()), (1, 600));
+    }
+
+    #[test]
+    fn behind_a_doubtful_brace_only_the_form_is_talked_about() {
+        let guesses = || {
+            let mut guesses = Mistakes::new();
+            for start in [1, 6, 7] {
+                guesses.push(Mistake::error(Code::UnknownDirective, at(start), "no"));
+            }
+            guesses
+        };
+        let codes = |form: Mistake| -> Vec<_> {
+            let mut parsed = Mistakes::new();
+            parsed.push(form);
+            parsed.doubt(at(9));
+            parsed.doubt(at(5));
+            let mut all = guesses();
+            all.append(parsed);
+            assert!(all.has_errors());
+            assert_eq!(all.errors() + all.warnings(), all.iter().count());
+            all.iter().map(|mistake| (mistake.code.slug(), mistake.at.range().start)).collect()
+        };
+        let error = Mistake::error(Code::Unclosed, at(9), "no");
+        assert_eq!(codes(error), [("unknown-directive", 1), ("unclosed", 9)]);
+        // CoreDNS loads what only has a warning: then an error is left, and it is the first one.
+        let warning = Mistake::warning(Code::StrayClose, at(9), "no");
+        let first = [("unknown-directive", 1), ("unknown-directive", 6), ("stray-close", 9)];
+        assert_eq!(codes(warning), first);
+
+        let mut only_warnings = Mistakes::from(Mistake::warning(Code::OddKey, at(3), "no"));
+        let mut doubtful = Mistakes::new();
+        doubtful.doubt(at(0));
+        only_warnings.append(doubtful);
+        assert_eq!(only_warnings.warnings(), 1);
     }
 
     #[test]

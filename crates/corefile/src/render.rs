@@ -8,7 +8,9 @@ const IMPORTS_MAX: usize = 4;
 /// Lines between two places that are still shown in one frame.
 const NEAR: usize = 60;
 /// Octets that a frame may have.
-const FRAME_MAX: usize = 64 << 10;
+const FRAME_MAX: usize = 8 << 10;
+/// Characters that a line of advice may have: enough for every line that somebody wrote by hand.
+const LINE_MAX: usize = 1000;
 
 impl Mistakes {
     /// All of them with their lines, and a count at the end; nothing if there are none. With
@@ -142,11 +144,17 @@ fn frame<'r>(mistake: &'r Mistake, near: Vec<Note>, sources: &'r Sources) -> Ele
     frame.annotation(primary).annotations(near).into()
 }
 
-/// A text without control characters other than line breaks: what the renderer does by itself for
-/// titles and labels, but not for the lines below.
+/// A text without control characters other than line breaks, which the renderer does by itself for
+/// titles and labels, but not for the lines below; and without lines that fill a screen.
 fn harmless(text: &str) -> String {
     let mut harmless = String::with_capacity(text.len());
+    let mut width = 0;
     for c in text.chars() {
+        width = if c == '\n' { 0 } else { width + 1 };
+        if width >= LINE_MAX {
+            harmless.extend((width == LINE_MAX).then_some('…'));
+            continue;
+        }
         if c.is_control() && c != '\n' {
             harmless.extend(c.escape_default());
         } else {

@@ -101,3 +101,36 @@ fn two_demos_at_a_time_have_ports_of_their_own() {
     }
     assert!(!folder.exists());
 }
+
+#[test]
+fn fmt_names_what_would_change_and_writes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (good, bad) = (folder.path().join("good"), folder.path().join("bad"));
+    std::fs::write(&good, ". {\n    whoami\n}\n").unwrap();
+    std::fs::write(&bad, ". {\nwhoami\n}\n").unwrap();
+    let (good, bad) = (good.to_str().unwrap(), bad.to_str().unwrap());
+    let Output { status, stdout, .. } = output(&["fmt", "--check", good, bad]);
+    assert_eq!(status.code(), Some(1));
+    assert_eq!(String::from_utf8(stdout).unwrap(), format!("{bad}\n"));
+    let Output { status, stdout, .. } = output(&["fmt", "-w", good, bad]);
+    assert_eq!((status.code(), stdout.len()), (Some(0), 0));
+    assert_eq!(std::fs::read(bad).unwrap(), std::fs::read(good).unwrap());
+    assert_eq!(output(&["fmt", "--check", good, bad]).status.code(), Some(0));
+    assert_eq!(output(&["fmt", "--check", "--write", good]).status.code(), Some(2));
+    assert_eq!(output(&["fmt", "/nonexistent"]).status.code(), Some(1));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn migrate_writes_a_corefile_that_serves_without_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("C");
+    std::fs::write(&path, ". {\n    log stdout\n    proxy . 127.0.0.1\n}\n").unwrap();
+    let path = path.to_str().unwrap();
+    assert_eq!(output(&["migrate", "-w", path]).status.code(), Some(0));
+    let Output { status, stderr, .. } = output(&["check", path]);
+    assert_eq!((status.code(), String::from_utf8(stderr).unwrap()), (Some(0), String::new()));
+    std::fs::write(path, ". {\n    federation a.test {\n    }\n}\n").unwrap();
+    assert_eq!(output(&["migrate", path]).status.code(), Some(1));
+    assert_eq!(output(&["migrate", "--to", "new", path]).status.code(), Some(2));
+}

@@ -1,24 +1,34 @@
 //! What people wrote in 2018, and what it is today.
 
-use super::{DirectiveRule, Head, LineRule, Renewed, Today};
+use super::{DirectiveRule, Head, LineRule, Release, Renewed, Today};
+
+const V1_1: Option<Release> = Some(Release::new(1, 1, 0));
+const V1_2: Option<Release> = Some(Release::new(1, 2, 0));
+const V1_5: Option<Release> = Some(Release::new(1, 5, 0));
+const V1_7: Option<Release> = Some(Release::new(1, 7, 0));
+const V1_8: Option<Release> = Some(Release::new(1, 8, 0));
+const V1_12_4: Option<Release> = Some(Release::new(1, 12, 4));
 
 /// Old directives.
 pub(super) const DIRECTIVES: &[DirectiveRule] = &[
-    DirectiveRule { name: "proxy", fate: "was removed in CoreDNS 1.5", today: proxy },
-    DirectiveRule { name: "startup", fate: "was removed in CoreDNS 1.1", today: on },
-    DirectiveRule { name: "shutdown", fate: "was removed in CoreDNS 1.1", today: on },
+    DirectiveRule { name: "proxy", since: V1_5, fate: "was removed in CoreDNS 1.5", today: proxy },
+    DirectiveRule { name: "startup", since: V1_1, fate: "was removed in CoreDNS 1.1", today: on },
+    DirectiveRule { name: "shutdown", since: V1_1, fate: "was removed in CoreDNS 1.1", today: on },
     DirectiveRule {
         name: "errors",
+        since: Some(Release::OLD),
         fate: "writes to the standard output and takes no file",
         today: errors,
     },
     DirectiveRule {
         name: "log",
+        since: Some(Release::OLD),
         fate: "writes to the standard output; a file would be taken for a zone",
         today: log,
     },
     DirectiveRule {
         name: "federation",
+        since: V1_7,
         fate: "was removed in CoreDNS 1.7",
         today: |_| {
             Renewed::Lost(
@@ -29,6 +39,7 @@ pub(super) const DIRECTIVES: &[DirectiveRule] = &[
     },
     DirectiveRule {
         name: "reverse",
+        since: V1_2,
         fate: "was removed in CoreDNS 1.2",
         today: |_| {
             Renewed::Lost(
@@ -43,48 +54,56 @@ pub(super) const LINES: &[LineRule] = &[
     LineRule {
         directives: &["kubernetes"],
         name: "upstream",
+        since: V1_7,
         fate: "was removed in CoreDNS 1.7",
         today: upstream,
     },
     LineRule {
         directives: &["kubernetes"],
         name: "resyncperiod",
+        since: V1_7,
         fate: "was removed in CoreDNS 1.7",
         today: |_, _| Today::Gone("changes are watched, and nothing has to be read again"),
     },
     LineRule {
         directives: &["kubernetes"],
         name: "cidrs",
+        since: Some(Release::OLD),
         fate: "became part of the zones",
         today: cidrs,
     },
     LineRule {
         directives: &["kubernetes"],
         name: "federation",
+        since: Some(Release::OLD),
         fate: "was removed from CoreDNS",
         today: |_, _| Today::Lost("clusters are not federated this way any more"),
     },
     LineRule {
         directives: &["kubernetes"],
         name: "endpoint",
+        since: None,
         fate: "takes one URL",
         today: endpoint,
     },
     LineRule {
         directives: &["kubernetes", "file", "auto", "secondary"],
         name: "transfer",
+        since: V1_8,
         fate: "became a directive of its own in CoreDNS 1.8",
         today: transfer,
     },
     LineRule {
         directives: &["file", "auto"],
         name: "no_reload",
+        since: V1_5,
         fate: "was removed from CoreDNS",
         today: |_, _| lines(&[&["reload", "0"]]),
     },
     LineRule {
         directives: &["auto"],
         name: "directory",
+        since: V1_5,
         fate: "takes no interval",
         today: directory,
     },
@@ -100,66 +119,77 @@ pub(super) const LINES: &[LineRule] = &[
             "template",
         ],
         name: "upstream",
+        since: None,
         fate: "has no effect in today's CoreDNS",
         today: upstream,
     },
     LineRule {
         directives: &["etcd"],
         name: "stubzones",
+        since: None,
         fate: "has no effect in today's CoreDNS",
         today: |_, _| Today::Gone("`forward` each stub zone to its servers"),
     },
     LineRule {
         directives: &["etcd"],
         name: "debug",
+        since: None,
         fate: "has no effect in today's CoreDNS",
         today: |_, _| Today::Gone("the log says what it has to say"),
     },
     LineRule {
         directives: &["header"],
         name: "set",
+        since: V1_12_4,
         fate: "needs `query` or `response` in front since CoreDNS 1.12",
         today: response,
     },
     LineRule {
         directives: &["header"],
         name: "clear",
+        since: V1_12_4,
         fate: "needs `query` or `response` in front since CoreDNS 1.12",
         today: response,
     },
     LineRule {
         directives: &["proxy"],
         name: "policy",
+        since: V1_5,
         fate: "has other names in `forward`",
         today: policy,
     },
     LineRule {
         directives: &["proxy"],
         name: "fail_timeout",
+        since: V1_5,
         fate: "is not known to `forward`",
         today: |_, _| Today::Gone("an upstream is asked again as soon as a check finds it well"),
     },
     LineRule {
         directives: &["proxy"],
         name: "max_fails",
+        since: V1_5,
         fate: "counts something else in `forward`",
         today: max_fails,
     },
     LineRule {
         directives: &["proxy"],
         name: "spray",
+        since: V1_5,
         fate: "is not known to `forward`",
         today: |_, _| Today::Gone("if no upstream is well, then one is asked all the same"),
     },
     LineRule {
         directives: &["proxy"],
         name: "health_check",
+        since: V1_5,
         fate: "asks over DNS in `forward`, and not over HTTP",
         today: health_check,
     },
     LineRule {
         directives: &["proxy"],
         name: "protocol",
+        since: V1_5,
         fate: "is not known to `forward`",
         today: protocol,
     },

@@ -8,19 +8,11 @@ use crate::{Code, Directive, Line, Mistake, Span, Word, shown};
 /// Blocks in blocks. Plugins know one level.
 const DEPTH_MAX: usize = 32;
 
-/// A pair of braces, for the question which of them does not belong to the other.
-struct Braces {
-    open: Span,
-    close: Span,
-}
-
 /// The server block that is being read.
 struct Context<'k> {
     keys: &'k [Word],
     /// Its `{`, if it has one.
     open: Option<Span>,
-    /// The blocks in it that were closed.
-    closed: Vec<Braces>,
     /// Whether the file ended inside one of its directives, which has been said.
     ended_inside: bool,
 }
@@ -36,7 +28,7 @@ impl Parser<'_> {
     /// or the end of all files, or what can only be the beginning of another server block.
     pub(super) fn directives(&mut self, keys: &[Word], open: Option<Span>) -> Vec<Directive> {
         let mut directives = Vec::new();
-        let mut context = Context { keys, open, closed: Vec::new(), ended_inside: false };
+        let mut context = Context { keys, open, ended_inside: false };
         while let Some(item) = self.stream.peek() {
             if item.is("}") {
                 self.stream.next();
@@ -51,7 +43,7 @@ impl Parser<'_> {
                 self.stray_open(&item);
                 continue;
             }
-            if self.begins_server_block(&item) {
+            if !self.is_piece && self.begins_server_block(&item) {
                 self.second_server_block(&item, &context);
                 return directives;
             }
@@ -169,7 +161,6 @@ impl Parser<'_> {
             if item.is("}") {
                 self.stream.next();
                 self.end_of_lines(&item, &lines);
-                context.closed.push(Braces { open, close: item.at });
                 return lines;
             }
             if item.is("import") && item.starts_line {
@@ -225,7 +216,12 @@ impl Parser<'_> {
         self.warn_of_quoted_brace(close);
         let glued = context.keys.iter().any(|key| key.text.ends_with('{'));
         // Without keys, or with a brace for a key or at its end, the mistake has been told already.
-        let [first, ..] = context.keys else { return };
+        let [first, ..] = context.keys else {
+            if self.is_piece {
+                self.push_doubtful(Mistake::error(Code::StrayClose, close.at, CLOSES_NOTHING));
+            }
+            return;
+        };
         if context.open.is_some() || glued || first.text == "}" {
             return;
         }
@@ -237,7 +233,7 @@ impl Parser<'_> {
         let mistake = Mistake::warning(Code::StrayClose, close.at, message)
             .related(span_of(context.keys), "these words are read as the keys of a server block")
             .help(help);
-        self.mistakes.push(mistake);
+        self.push_doubtful(mistake);
     }
 
     /// A `}` behind a directive on the same line, where CoreDNS expects none.
@@ -247,7 +243,7 @@ impl Parser<'_> {
             None => CLOSES_NOTHING,
         };
         let mistake = Mistake::error(Code::CloseNotAlone, close.at, message);
-        self.mistakes.push(mistake.help("move the brace to the next line"));
+        self.push_doubtful(mistake.help("move the brace to the next line"));
     }
 
     /// A `{` that nothing stands before. Its block is left out.
@@ -255,7 +251,7 @@ impl Parser<'_> {
         self.stream.next();
         let mistake = Mistake::error(Code::StrayOpen, open.at, "this `{` opens nothing")
             .help("write a directive or a property before the brace, on the same line");
-        self.mistakes.push(mistake);
+        self.push_doubtful(mistake);
         self.tokens_to_close();
     }
 
@@ -274,12 +270,9 @@ impl Parser<'_> {
             Mistake::error(Code::Unclosed, first.at, message).label("this begins a server block")
         };
         let mistake = match (context.open, context.keys) {
-            (Some(open), _) => {
-                let mistake = mistake(format!("the server block before {name} is not closed"))
-                    .related(open, "this brace is still open here")
-                    .help("close it with `}` on a line of its own");
-                self.blame(mistake, context)
-            }
+            (Some(open), _) => mistake(format!("the server block before {name} is not closed"))
+                .related(open, "this brace is still open here")
+                .help("close it with `}` on a line of its own"),
             (None, [close]) if close.text == "}" => {
                 Mistake::error(Code::StrayClose, close.at, CLOSES_NOTHING)
                     .help("remove it, or look above for a `}` too many or a missing `{`")
@@ -295,7 +288,7 @@ impl Parser<'_> {
             }
             (None, []) => mistake(format!("{name} stands inside of something that has no end")),
         };
-        self.mistakes.push(mistake);
+        self.push_doubtful(mistake);
     }
 
     /// The end of all files in a server block. CoreDNS does not miss the `}` if the very last word
@@ -314,25 +307,7 @@ impl Parser<'_> {
         };
         let mistake =
             mistake.label("no `}` for this brace").help("close it with `}` on a line of its own");
-        let mistake = self.blame(mistake, context);
-        self.mistakes.push(mistake);
-    }
-
-    /// Points at the first pair of braces that are not in line with each other: one of them was
-    /// probably meant for something else.
-    fn blame(&self, mistake: Mistake, context: &Context<'_>) -> Mistake {
-        let crooked = context.closed.iter().find(|braces| {
-            braces.open.file() == braces.close.file()
-                && self.sources.position(braces.open).line
-                    != self.sources.position(braces.close).line
-                && self.sources.indent(braces.open) != self.sources.indent(braces.close)
-        });
-        match crooked {
-            Some(braces) => mistake
-                .related(braces.open, "this brace …")
-                .related(braces.close, "… is closed by this one, which stands elsewhere"),
-            None => mistake,
-        }
+        self.push_doubtful(mistake);
     }
 
     /// Skips what is left of a line, but no brace: those still count.

@@ -7,21 +7,21 @@ use std::str::CharIndices;
 
 /// A word as it stands in a file, before variables are set in.
 #[derive(Clone, Debug)]
-pub(super) struct Token {
+pub(crate) struct Token {
     /// Without its quotes.
-    pub(super) text: Rc<str>,
+    pub(crate) text: Rc<str>,
     /// With its quotes.
-    pub(super) at: Span,
+    pub(crate) at: Span,
     /// The line it begins in, from 0.
-    pub(super) line: u32,
+    pub(crate) line: u32,
     /// The line it ends in: quotes may go on for several lines.
-    pub(super) last_line: u32,
+    pub(crate) last_line: u32,
     /// Whether it stands in quotes.
-    pub(super) quoted: bool,
+    pub(crate) quoted: bool,
 }
 
 /// The words of the file with number `file`.
-pub(super) fn lex<'t>(
+pub(crate) fn lex<'t>(
     file: u32,
     text: &'t str,
     mistakes: &'t mut Mistakes,
@@ -186,6 +186,7 @@ impl Lexer<'_> {
                 start,
                 "the quote begins here: perhaps the missing one belongs in this line",
             );
+            self.mistakes.doubt(start);
         }
         self.mistakes.push(mistake);
     }
@@ -200,6 +201,7 @@ impl Lexer<'_> {
                 "this quote goes on for several lines: perhaps the missing one belongs here",
             );
         }
+        self.mistakes.doubt(self.long_quote.unwrap_or(at));
         self.mistakes.push(mistake);
     }
 

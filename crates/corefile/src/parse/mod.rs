@@ -9,16 +9,19 @@
 
 mod block;
 mod import;
+mod indents;
 mod lexer;
 mod path;
 mod stream;
 mod variables;
 
+use crate::directives::is_directive;
 use crate::{
     Code, Key, Mistake, Mistakes, ServerBlock, Sources, Span, Surroundings, Unreadable, Word, shown,
 };
+pub(crate) use lexer::{Token, lex};
+
 use import::File;
-use lexer::Token;
 use std::collections::HashMap;
 use std::rc::Rc;
 use stream::{Item, Stream};
@@ -49,6 +52,11 @@ impl Parsed {
     pub fn is_empty(&self) -> bool {
         self.blocks.iter().all(|block| block.keys.is_empty())
     }
+
+    /// Whether the text, read as it is written, is a piece of a server block.
+    pub(crate) fn is_piece(&self) -> bool {
+        matches!(self.blocks.as_slice(), [block] if block.keys.is_empty())
+    }
 }
 
 /// Reads a Corefile.
@@ -67,6 +75,58 @@ pub fn parse(path: &str, text: &[u8], surroundings: &dyn Surroundings) -> Parsed
     Parsed { blocks, mistakes, sources }
 }
 
+/// Reads a text as it stands there: variables are not set in, and an import of what is not there
+/// imports nothing with [`Lenient`] surroundings.
+///
+/// A file of directives, which is a piece of a Corefile and imported into a block, is one server
+/// block without keys.
+pub(crate) fn parse_as_written(path: &str, text: &[u8], surroundings: &dyn Surroundings) -> Parsed {
+    let mut parser = Parser::new(surroundings);
+    parser.is_as_written = true;
+    match parser.add_file(path, text) {
+        Ok(File { tokens, .. }) => {
+            parser.is_piece = is_piece(&tokens);
+            parser.stream.push(tokens, 0);
+        }
+        Err(why) => parser.reject(path, &why),
+    }
+    let blocks = if parser.is_piece { parser.piece() } else { parser.server_blocks() };
+    let Parser { mistakes, sources, .. } = parser;
+    Parsed { blocks, mistakes, sources }
+}
+
+/// Whether the words begin with a directive, and not with the key of a server block.
+fn is_piece(tokens: &[Token]) -> bool {
+    let is_import = |line: &[Token]| &*line[0].text == "import";
+    let mut lines = tokens.chunk_by(|a, b| a.last_line >= b.line);
+    let Some(line) = lines.find(|line| !is_import(line)) else { return false };
+    // A zone may be called like a directive; then its block begins with one.
+    let is_zone = line.len() == 2
+        && &*line[1].text == "{"
+        && lines.next().is_some_and(|next| is_directive(&next[0].text));
+    is_directive(&line[0].text) && !is_zone
+}
+
+/// Surroundings in which nothing is missing: an import of what is not there imports nothing.
+pub(crate) struct Lenient<'s>(pub(crate) &'s dyn Surroundings);
+
+impl Surroundings for Lenient<'_> {
+    fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+        match self.0.read(path) {
+            Err(Unreadable::Missing) => Ok(Vec::new()),
+            read => read,
+        }
+    }
+
+    fn list(&self, directory: &str) -> Vec<String> {
+        self.0.list(directory)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.0.variable(name)
+    }
+}
+
 struct Parser<'s> {
     surroundings: &'s dyn Surroundings,
     sources: Sources,
@@ -80,6 +140,14 @@ struct Parser<'s> {
     words: usize,
     /// How many words of files may still be read.
     room: usize,
+    /// Where the server block begins that is read, or was last.
+    block_at: Span,
+    /// Whether indents have been asked where a brace is missing.
+    is_suspected: bool,
+    /// Whether variables stay as they are written.
+    is_as_written: bool,
+    /// Whether the text is a piece of a server block.
+    is_piece: bool,
 }
 
 /// A block to be set in by name. Variables are not set in before it is used.
@@ -103,6 +171,10 @@ impl<'s> Parser<'s> {
             files_imported: 0,
             words: 0,
             room: WORDS_MAX,
+            block_at: Span::new(0, 0, 0),
+            is_suspected: false,
+            is_as_written: false,
+            is_piece: false,
         }
     }
 
@@ -129,8 +201,21 @@ impl<'s> Parser<'s> {
         blocks
     }
 
+    /// The directives of a text that is a piece of a server block.
+    fn piece(&mut self) -> Vec<ServerBlock> {
+        let mut directives = Vec::new();
+        while self.stream.peek().is_some() {
+            directives.append(&mut self.directives(&[], None));
+        }
+        vec![ServerBlock { keys: Vec::new(), directives, at: Span::new(0, 0, 0) }]
+    }
+
     /// A server block or a snippet, which is kept and not given.
     fn server_block(&mut self, first: &Item) -> Option<ServerBlock> {
+        // What is indented deeper is left over from a block that was closed too early.
+        if self.sources.indent(first.at) <= self.sources.indent(self.block_at) {
+            self.block_at = first.at;
+        }
         let keys = self.keys();
         let next = self.stream.peek();
         // At the end of all files a snippet is a zone, as every key is that stands alone.
@@ -165,7 +250,13 @@ impl<'s> Parser<'s> {
         if self.stream.is_cut() {
             return None;
         }
-        let key = Key::read(word, &mut self.mistakes)?;
+        let key = if self.is_as_written && variables::has_any(&word.text) {
+            // Whatever the variable holds will be looked at when it is known.
+            let any = Key::read(&Word::new(".", word.at), &mut self.mistakes)?;
+            Key { word: word.clone(), ..any }
+        } else {
+            Key::read(word, &mut self.mistakes)?
+        };
         self.count_words(key.zones.len(), word.at);
         Some(key)
     }
@@ -185,7 +276,7 @@ impl<'s> Parser<'s> {
         let mistake = Mistake::warning(Code::StrayClose, close.at, CLOSES_NOTHING)
             .label("CoreDNS serves a zone called `}.` with what follows; here both are ignored")
             .help("remove it, or look above for a `}` too many or a missing `{`");
-        self.mistakes.push(mistake);
+        self.push_doubtful(mistake);
         block
     }
 
@@ -305,9 +396,34 @@ impl<'s> Parser<'s> {
             return;
         }
         let mistake = Mistake::error(Code::Unclosed, open, message);
-        self.mistakes.push(
+        self.push_doubtful(
             mistake.label("no `}` for this brace").help("close it with `}` on a line of its own"),
         );
+    }
+
+    /// Adds a mistake about braces, which makes a guess of what is read around it. The first one gets
+    /// a remark on where indents say that the brace is missing.
+    fn push_doubtful(&mut self, mut mistake: Mistake) {
+        if matches!(mistake.code, Code::StrayOpen | Code::CloseNotAlone) {
+            self.mistakes.doubt(mistake.at);
+            self.mistakes.push(mistake);
+            return;
+        }
+        let nearer = |a: Span, b: Span| if a.file() == b.file() { a.min(b) } else { a };
+        let mut from = nearer(self.block_at, mistake.at);
+        if !self.is_suspected {
+            self.is_suspected = true;
+            let (file, start) = (from.file(), from.range().start);
+            let text = self.sources.file_text(file);
+            // What is wrong with the words has been said.
+            let mut said = Mistakes::new();
+            if let Some(suspect) = indents::suspect(text, lex(file, text, &mut said), start) {
+                from = nearer(suspect.at, mistake.at);
+                mistake = suspect.accuse(mistake);
+            }
+        }
+        self.mistakes.doubt(from);
+        self.mistakes.push(mistake);
     }
 
     /// An item as a word, with its variables set in. Counts it.
@@ -335,6 +451,9 @@ impl<'s> Parser<'s> {
     /// A text with its variables set in, and whether it had any. A text that would have no end
     /// stays as it is.
     fn expanded(&mut self, text: &str, at: Span) -> (String, bool) {
+        if self.is_as_written {
+            return (text.to_owned(), false);
+        }
         let mut unset = Vec::new();
         let expanded = variables::expand(text, |name| match self.variable(name) {
             Some(value) => value,

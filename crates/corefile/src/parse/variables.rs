@@ -17,13 +17,18 @@ pub(super) fn expand(
     text: &str,
     mut value: impl FnMut(&str) -> String,
 ) -> Result<Option<String>, Endless> {
-    if !text.contains("{$") && !text.contains("{%") {
+    if !has_any(text) {
         return Ok(None);
     }
     let mut expanded = text.to_owned();
     replace(&mut expanded, "{%", "%}", &mut value)?;
     replace(&mut expanded, "{$", "}", &mut value)?;
     Ok((expanded != text).then_some(expanded))
+}
+
+/// Whether a text may name a variable.
+pub(super) fn has_any(text: &str) -> bool {
+    text.contains("{$") || text.contains("{%")
 }
 
 fn replace(

@@ -1,7 +1,7 @@
 //! Whatever octets there are: reading them ends, in bounds, without a panic.
 
 use super::{KNOWN, World, check, codes, outline};
-use corefile::{Mistakes, check_directives, content, parse};
+use corefile::{Mistakes, check_directives, content, format, migrate, parse};
 use proptest::prelude::*;
 
 /// A Corefile with everything in it.
@@ -30,7 +30,20 @@ fn read(text: &[u8]) -> Mistakes {
     assert_eq!(parsed.mistakes.lines(&parsed.sources).count(), parsed.mistakes.iter().count());
     outline(&parsed.blocks);
     content(&parsed.blocks);
+    rewrite(text);
     parsed.mistakes
+}
+
+/// Lays out and migrates, if it can be read: doing so twice is doing so once.
+fn rewrite(text: &[u8]) {
+    let path = "/etc/coredns/Corefile";
+    if let Ok(laid_out) = format(path, text) {
+        assert_eq!(format(path, laid_out.as_bytes()).ok(), Some(laid_out));
+    }
+    if let Ok(migration) = migrate(path, text, &world(), None) {
+        let again = migrate(path, migration.text.as_bytes(), &world(), None);
+        assert_eq!(again.map(|again| again.text).ok(), Some(migration.text));
+    }
 }
 
 #[test]
@@ -85,7 +98,7 @@ proptest! {
     #[test]
     fn any_words(words in prop::collection::vec(
         prop::sample::select(vec![
-            "{", "}", "\n", "\n", "import", "(s)", "s", ".", "a.test", ",", "\"", "#", "log", "hosts", "x{", "{$PORT}", "{$NO}", "*.conf", "lines", "\\", "10.0.0.0/9", ":53",
+            "{", "}", "\n", "\n", "import", "(s)", "s", ".", "a.test", ",", "\"", "#", "log", "hosts", "proxy", "kubernetes", "upstream", "# c\n", "x{", "{$PORT}", "{$NO}", "*.conf", "lines", "\\", "10.0.0.0/9", ":53",
         ]),
         0..60,
     )) {

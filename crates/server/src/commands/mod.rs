@@ -5,6 +5,8 @@ pub(crate) mod compare;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod explain;
+pub(crate) mod fmt;
+pub(crate) mod migrate;
 pub(crate) mod plan;
 pub(crate) mod serve;
 
@@ -22,6 +24,8 @@ pub(crate) const COMMANDS: &[(&str, Run)] = &[
     ("config", config::run),
     ("demo", demo::run),
     ("explain", explain::run),
+    ("fmt", fmt::run),
+    ("migrate", migrate::run),
     ("plan", plan::run),
     ("serve", serve::run),
 ];

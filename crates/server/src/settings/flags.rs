@@ -99,6 +99,8 @@ Usage: rutter [flags]            serve, as CoreDNS does
        rutter plan OLD NEW       tell which answers change from one Corefile to another
        rutter compare --with ADDRESS NEW
                                  tell whether a running server and a Corefile answer alike
+       rutter fmt [FILES]        lay out Corefiles
+       rutter migrate [FILE]     put the Corefile of an older CoreDNS into today's words
        rutter demo [--once]      serve a small company on loopback and ask it questions
 
   -conf FILE       Corefile to load; `stdin` reads standard input (default ./Corefile if it exists)

@@ -112,7 +112,7 @@ impl Source {
         replaced: &Replaced,
         assemble: impl FnOnce(&Parsed) -> Outcome,
     ) -> io::Result<Built> {
-        let machine = Machine { seen: RefCell::new(self.footprint()), replaced };
+        let machine = Machine { seen: RefCell::new(self.footprint()), replaced: Some(replaced) };
         let mut parsed = corefile::parse(&self.name, &self.read()?, &machine);
         let is_empty = parsed.is_empty() && !parsed.mistakes.has_errors();
         if is_empty {
@@ -183,17 +183,18 @@ fn stdin_is_a_device() -> bool {
 }
 
 /// The files and the environment of this machine.
-struct Machine<'r> {
+#[derive(Default)]
+pub(crate) struct Machine<'r> {
     /// Every file and directory that was looked at, as it was just before: what changes while it is
     /// read has changed.
     seen: RefCell<Footprint>,
-    replaced: &'r Replaced,
+    replaced: Option<&'r Replaced>,
 }
 
 impl corefile::Surroundings for Machine<'_> {
     fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
         self.seen.borrow_mut().add(PathBuf::from(path));
-        match self.replaced.get(path) {
+        match self.replaced.and_then(|replaced| replaced.get(path)) {
             Some(Some(text)) => return Ok(text.clone().into_bytes()),
             Some(None) => return Err(Unreadable::Missing),
             None => {}
