@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// A plugin asks for its state by everything that decides what the state is: the same settings get
 /// the same state, others begin anew. What the new configuration does not ask for ends with the
 /// old one.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Kept {
     states: HashMap<(TypeId, String), Arc<dyn Any + Send + Sync>>,
 }

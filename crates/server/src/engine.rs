@@ -8,6 +8,7 @@ use chain::{Client, Exchange, Transport};
 use listen::{LaneSettings, Listener, OpenError, Service, SlowLane, Stats, TcpSettings, Workers};
 use plugins::assemble::{Assembly, Server, Surroundings, assemble};
 use plugins::env::{Parts, Process};
+use plugins::files::Files;
 use plugins::kept::Kept;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -51,6 +52,21 @@ pub(crate) enum CannotServe {
     Plugin(String),
     /// Threads or descriptors.
     System(io::Error),
+}
+
+/// What a configuration is built with.
+struct Building {
+    process: Process,
+    port: u16,
+    previous: Kept,
+}
+
+impl Building {
+    fn build(&self, source: &Source, files: &Arc<Files>) -> io::Result<Built> {
+        let Self { process, port, previous } = self;
+        let surroundings = Surroundings { process, port: *port, previous, files };
+        source.build(files, |parsed| assemble(&parsed.blocks, &parsed.sources, &surroundings))
+    }
 }
 
 impl fmt::Display for CannotServe {
@@ -98,12 +114,25 @@ impl Engine {
         }
     }
 
-    /// Reads and builds what `source` says now. Opens no socket.
+    /// Reads and builds what `source` says now. Opens no socket. Blocks.
     pub(crate) fn build(&self, source: &Source) -> io::Result<Built> {
-        let nothing = Kept::default();
-        let previous = self.current.as_ref().map_or(&nothing, |parts| &parts.kept);
-        let surroundings = Surroundings { process: &self.process, port: self.port, previous };
-        source.build(|parsed| assemble(&parsed.blocks, &parsed.sources, &surroundings))
+        self.prepare().build(source, &Files::disk(false))
+    }
+
+    /// As [`Engine::build`], on a thread where it may take its time: signals are heard meanwhile.
+    pub(crate) async fn build_aside(
+        &self,
+        source: &Source,
+        files: &Arc<Files>,
+    ) -> io::Result<Built> {
+        let (prepared, source, files) = (self.prepare(), source.clone(), files.clone());
+        let building = self.runtime.spawn_blocking(move || prepared.build(&source, &files));
+        building.await.map_err(io::Error::other)?
+    }
+
+    fn prepare(&self) -> Building {
+        let previous = self.current.as_ref().map(|parts| parts.kept.clone()).unwrap_or_default();
+        Building { process: self.process.clone(), port: self.port, previous }
     }
 
     /// Serves `assembly` from now on, without losing a query; if that cannot be, nothing changes.

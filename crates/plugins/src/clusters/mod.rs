@@ -1,18 +1,16 @@
 //! Kubernetes clusters, as several directives need them.
 //!
 //! **What this is.** Where what is known of a cluster comes from ([`mod@source`]) and what outlives
-//! the process ([`mod@snapshot`], in a directory of [`mod@state`]); and the capability of a
+//! the process ([`mod@snapshot`], in a [`crate::state::StateDirectory`]); and the capability of a
 //! directive that knows a cluster, [`Clusters`].
 //!
 //! **What this is not.** It answers nothing.
 
 mod snapshot;
 mod source;
-mod state;
 
 pub(crate) use snapshot::Snapshot;
 pub(crate) use source::{Files, Source, Watched};
-pub(crate) use state::StateDirectory;
 
 use cluster::{Cluster, View};
 use std::sync::Arc;

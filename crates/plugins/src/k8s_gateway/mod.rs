@@ -115,6 +115,7 @@ fn watched(config: &Config, env: &mut Env<'_>) -> Arc<Source> {
         Some((file, context)) => {
             let file = env.path(file);
             let host = file.display().to_string();
+            env.files().note_secrets([file.clone()]);
             (Server::Kubeconfig { file, context: context.clone() }, host)
         }
         None => (Server::InCluster, "in-cluster".to_owned()),

@@ -13,12 +13,13 @@ mod shortcut;
 mod transfer;
 mod wasted;
 
-use crate::clusters::{Clusters, Files, Snapshot, Source, StateDirectory, Watched, wait_for};
+use crate::clusters::{Clusters, Files, Snapshot, Source, Watched, wait_for};
 use crate::directive::{Built, Directive};
 use crate::env::{Describe, Env};
 use crate::handover::Transfer;
 use crate::metrics::labels;
 use crate::search_path::SearchPath;
+use crate::state::StateDirectory;
 use crate::zones::Zones;
 use chain::{Exchange, Failure, Plugin, Step};
 use cluster::manifests::Manifests;
@@ -188,6 +189,7 @@ fn server(config: &Config, env: &Env<'_>) -> (Server, String) {
     if let Some((file, context)) = &config.kubeconfig {
         let file = env.path(file);
         let host = file.display().to_string();
+        env.files().note_secrets([file.clone()]);
         return (Server::Kubeconfig { file, context: context.clone() }, host);
     }
     match &config.endpoint {
@@ -195,7 +197,10 @@ fn server(config: &Config, env: &Env<'_>) -> (Server, String) {
             // CoreDNS takes an address without a scheme too.
             let url = if url.contains("://") { url.clone() } else { format!("http://{url}") };
             let host = url.split("://").nth(1).unwrap_or(&url).trim_end_matches('/').to_owned();
-            (Server::Endpoint { url, tls: config.tls_files(|file| env.path(file)) }, host)
+            let tls = config.tls_files(|file| env.path(file));
+            let of_tls = tls.clone().map(|tls| [tls.certificate, tls.key, tls.ca]);
+            env.files().note_secrets(of_tls.into_iter().flatten());
+            (Server::Endpoint { url, tls }, host)
         }
         None => (Server::InCluster, "in-cluster".to_owned()),
     }
