@@ -54,6 +54,29 @@ pub(crate) enum CannotServe {
     System(io::Error),
 }
 
+/// What came of serving another configuration.
+#[derive(Debug)]
+pub(crate) struct Swapped {
+    /// From the first listener that answers from it to the last.
+    took: Duration,
+    /// How much state of which plugins the configuration before has left to it.
+    kept: BTreeMap<String, usize>,
+}
+
+impl fmt::Display for Swapped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "The new configuration took over in {} µs, and kept ", self.took.as_micros())?;
+        if self.kept.is_empty() {
+            return f.write_str("nothing of the one before");
+        }
+        let kept = self.kept.iter().map(|(plugin, count)| match count {
+            1 => plugin.clone(),
+            _ => format!("{plugin} ({count} times)"),
+        });
+        f.write_str(&kept.collect::<Vec<_>>().join(", "))
+    }
+}
+
 /// What a configuration is built with.
 struct Building {
     process: Process,
@@ -136,7 +159,7 @@ impl Engine {
     }
 
     /// Serves `assembly` from now on, without losing a query; if that cannot be, nothing changes.
-    pub(crate) async fn serve(&mut self, assembly: Assembly) -> Result<(), CannotServe> {
+    pub(crate) async fn serve(&mut self, assembly: Assembly) -> Result<Swapped, CannotServe> {
         let Assembly { servers, mut parts } = assembly;
         let opened = self.open(&servers)?;
         let prepared = self.http.prepare(&parts.endpoints).map_err(CannotServe::Http)?;
@@ -158,7 +181,9 @@ impl Engine {
         for ready in parts.take_before_serving() {
             ready.await;
         }
+        let begun = self.process.clock.now();
         let unwanted = self.swap(servers, opened)?;
+        let took = Duration::from_nanos(self.process.clock.now().0.saturating_sub(begun.0));
         self.debug.store(parts.debug, Ordering::Relaxed);
         if let Some(prepared) = prepared {
             self.http.commit(prepared, &self.runtime);
@@ -166,8 +191,10 @@ impl Engine {
         for listener in unwanted {
             self.runtime.spawn(listener.close(GRACE));
         }
-        self.current = Some(parts);
-        Ok(())
+        let before = self.current.replace(parts);
+        let both = before.as_ref().zip(self.current.as_ref());
+        let kept = both.map(|(before, now)| now.kept.shared_with(&before.kept)).unwrap_or_default();
+        Ok(Swapped { took, kept })
     }
 
     /// Opens the addresses that nobody listens on yet.

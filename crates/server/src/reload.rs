@@ -7,6 +7,7 @@ use crate::engine::{CannotServe, Engine};
 use crate::last_good::{Archive, Keeper, Status};
 use crate::settings::footprint::Footprint;
 use crate::settings::source::{Built, Source};
+use crate::settings::watcher::Watcher;
 use aws_lc_rs::digest;
 use plugins::env::Process;
 use plugins::files::{Copied, Files};
@@ -23,7 +24,7 @@ use std::time::Duration;
 pub(crate) enum Trigger {
     /// A signal, by its name: reload in any case.
     Signal(&'static str),
-    /// The time of `reload` has come: reload if something has changed.
+    /// The time of `reload` has come, or something was heard: reload if something has changed.
     Poll,
 }
 
@@ -50,6 +51,7 @@ pub(crate) struct Reloader {
     version: Option<Arc<Gauge>>,
     keeper: Option<Arc<Keeper>>,
     status: Status,
+    watcher: Watcher,
 }
 
 /// What comes next at a start on a configuration that was refused: nothing, or the kept one.
@@ -68,6 +70,7 @@ impl Reloader {
             version: None,
             keeper: Keeper::new(process),
             status: Status::new(process),
+            watcher: Watcher::default(),
         }
     }
 
@@ -196,11 +199,21 @@ impl Reloader {
 
     /// Returns when it is time to look for changes; without `reload` only while a kept configuration
     /// serves.
-    pub(crate) async fn due(&self, engine: &Engine) {
+    pub(crate) async fn due(&mut self, engine: &Engine) {
         // While a kept configuration serves, what should serve is waited for in any case.
         let waiting = self.status.is_kept().then_some(LOOK_EVERY);
         match engine.parts().and_then(|parts| parts.reload).or(waiting) {
-            Some((interval, jitter)) => tokio::time::sleep(spread(interval, jitter)).await,
+            Some((interval, jitter)) => {
+                // What has changed before anybody listened was not heard.
+                let listens_anew = self.watcher.listen_to(self.tried.directories());
+                if listens_anew && self.tried.has_changed() {
+                    return;
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(spread(interval, jitter)) => {}
+                    () = self.watcher.changed() => {}
+                }
+            }
             None => std::future::pending().await,
         }
     }
@@ -241,11 +254,15 @@ impl Reloader {
         for warning in &lines {
             tracing::warn!(target: "rutter", "{warning}");
         }
-        if let Err(error) = engine.serve(assembly).await {
-            self.tried = built.everything;
-            self.status.refused(built.hash);
-            return self.refuse(trigger, &[error.to_string()]);
-        }
+        let swapped = match engine.serve(assembly).await {
+            Ok(swapped) => swapped,
+            Err(error) => {
+                self.tried = built.everything;
+                self.status.refused(built.hash);
+                return self.refuse(trigger, &[error.to_string()]);
+            }
+        };
+        tracing::info!(target: "rutter", "{swapped}");
         if self.status.is_kept() {
             let name = self.source.name();
             tracing::info!(target: "rutter", "{name} serves, and the kept configuration no more");

@@ -3,3 +3,4 @@
 pub(crate) mod flags;
 pub(crate) mod footprint;
 pub(crate) mod source;
+pub(crate) mod watcher;

@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -84,6 +84,25 @@ impl World {
         }
     }
 
+    /// Mounts the Corefile of a version as the kubelet does: a new folder, and `..data` leads to it.
+    pub(crate) fn mount(&self, version: u8) {
+        self.replace("parts/one.part", "");
+        let generation = format!("..{version}");
+        fs::create_dir(self.path(&generation)).unwrap();
+        let corefile = self.path(&generation).join("Corefile");
+        fs::write(corefile, self.corefile(version)).unwrap();
+        symlink(generation, self.path("..new")).unwrap();
+        fs::rename(self.path("..new"), self.path("..data")).unwrap();
+        if version == 1 {
+            fs::remove_file(self.path("Corefile")).unwrap();
+            symlink("..data/Corefile", self.path("Corefile")).unwrap();
+        }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.ports.port(0)
+    }
+
     /// Puts a file into the place of another.
     pub(crate) fn replace(&self, name: &str, text: &str) {
         let new = self.path("new");
@@ -143,9 +162,10 @@ impl World {
 
     /// Whether one kind of file says this version.
     pub(crate) fn says(&mut self, source: &str, version: u8) -> bool {
-        let reply = format!("{source}.test. * IN A 192.0.2.{version}\n…");
+        let reply = format!(";; NOERROR aa rd\n{source}.test. * IN A 192.0.2.{version}");
+        let of_zone = format!("{reply}\n;; AUTHORITY\n…");
         let question = format!("{source}.test A");
-        self.client.expect(&question, &format!(";; NOERROR aa rd\n{reply}")).is_ok()
+        [reply, of_zone].iter().any(|reply| self.client.expect(&question, reply).is_ok())
     }
 
     /// Whether it is the server of nobody's Corefile, which tells clients who they are.
