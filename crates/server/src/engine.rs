@@ -4,7 +4,7 @@
 use crate::admin::http::{Http, HttpError};
 use crate::figures::Figures;
 use crate::settings::source::{Built, Source};
-use chain::{Client, Exchange, Transport};
+use chain::{Client, Exchange, Router, Transport};
 use listen::{LaneSettings, Listener, OpenError, Service, SlowLane, Stats, TcpSettings, Workers};
 use plugins::assemble::{Assembly, Server, Surroundings, assemble};
 use plugins::env::{Parts, Process};
@@ -22,6 +22,10 @@ use wire::{Class, Encoder, Flags, NameBuf, RecordType};
 
 /// How long sockets that are not wanted any more go on with what they have begun.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
+
+/// How long a configuration that was replaced is held, so that whoever answers from it at this moment
+/// is not the last to let go of it: to free a large one takes long.
+const RETIREMENT: Duration = Duration::from_millis(500);
 
 /// What every configuration of this process shares.
 pub(crate) struct Engine {
@@ -182,7 +186,7 @@ impl Engine {
             ready.await;
         }
         let begun = self.process.clock.now();
-        let unwanted = self.swap(servers, opened)?;
+        let (unwanted, replaced) = self.swap(servers, opened)?;
         let took = Duration::from_nanos(self.process.clock.now().0.saturating_sub(begun.0));
         self.debug.store(parts.debug, Ordering::Relaxed);
         if let Some(prepared) = prepared {
@@ -194,6 +198,10 @@ impl Engine {
         let before = self.current.replace(parts);
         let both = before.as_ref().zip(self.current.as_ref());
         let kept = both.map(|(before, now)| now.kept.shared_with(&before.kept)).unwrap_or_default();
+        self.runtime.spawn(async move {
+            tokio::time::sleep(RETIREMENT).await;
+            let _ = tokio::task::spawn_blocking(move || drop((before, replaced))).await;
+        });
         Ok(Swapped { took, kept })
     }
 
@@ -209,12 +217,12 @@ impl Engine {
     }
 
     /// Puts the new routers behind their listeners, or changes nothing; the listeners that are not
-    /// wanted any more are handed back.
+    /// wanted any more are handed back, and the routers that were there before.
     fn swap(
         &mut self,
         servers: Vec<Server>,
         mut opened: BTreeMap<SocketAddr, Listener>,
-    ) -> Result<Vec<Listener>, CannotServe> {
+    ) -> Result<(Vec<Listener>, Vec<Arc<Router>>), CannotServe> {
         let wanted: Vec<_> = servers.iter().map(|server| server.address).collect();
         let (new, known): (Vec<_>, Vec<_>) =
             servers.into_iter().partition(|server| opened.contains_key(&server.address));
@@ -232,15 +240,17 @@ impl Engine {
             let served = listener.serve(service, &self.workers, TcpSettings::default());
             served.map_err(CannotServe::System)?;
         }
+        let mut replaced = Vec::new();
         for Server { address, router, .. } in known {
             if let Some(service) = self.listeners.get(&address).and_then(Listener::service) {
-                service.router.store(Arc::new(router));
+                replaced.push(service.router.swap(Arc::new(router)));
             }
         }
         self.listeners.append(&mut opened);
         let unwanted: Vec<_> =
             self.listeners.keys().filter(|address| !wanted.contains(address)).copied().collect();
-        Ok(unwanted.iter().filter_map(|address| self.listeners.remove(address)).collect())
+        let unwanted = unwanted.iter().filter_map(|address| self.listeners.remove(address));
+        Ok((unwanted.collect(), replaced))
     }
 
     /// What the running configuration asked for.

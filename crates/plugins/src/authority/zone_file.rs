@@ -90,7 +90,9 @@ impl ZoneFile {
             return Ok(Seen::Same);
         }
         let Loaded { zone, warnings } = loaded?;
-        self.zone.store(Some(Arc::new(zone)));
+        let old = self.zone.swap(Some(Arc::new(zone)));
+        drop(before);
+        old.iter().for_each(outlast);
         Ok(Seen::Loaded(warnings))
     }
 
@@ -197,6 +199,18 @@ impl ZoneFile {
 
     fn lock(&self) -> MutexGuard<'_, Read> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits until those who answer from a replaced zone at this moment are through: to free a large one
+/// takes long, and none of them shall be the last to hold it. A zone transfer may.
+fn outlast(old: &Arc<Zone>) {
+    const PATIENCE: usize = 100;
+    for _ in 0..PATIENCE {
+        if Arc::strong_count(old) == 1 {
+            return;
+        }
+        std::thread::park_timeout(Duration::from_millis(1));
     }
 }
 

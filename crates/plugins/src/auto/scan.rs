@@ -199,7 +199,9 @@ mod tests {
         mount(folder.path(), "..1", ZONE);
         let origin: NameBuf = "one.test.".parse().unwrap();
         let mut first = None;
-        let lines = crate::testing::logged(|| first = scanned.scan(&Authority::default(), &Nobody, &Files::disk(false)));
+        let lines = crate::testing::logged(|| {
+            first = scanned.scan(&Authority::default(), &Nobody, &Files::disk(false));
+        });
         let first = first.unwrap();
         let path = folder.path().join("db.one.test");
         assert_eq!(first.at(&origin).unwrap().path(), path);
@@ -208,7 +210,10 @@ mod tests {
         assert_eq!(lines, [inserted]);
         mount(folder.path(), "..2", "no zone");
         std::fs::remove_dir_all(folder.path().join("..1")).unwrap();
-        assert!(scanned.scan(&first, &Nobody, &Files::disk(false)).is_none(), "nothing has come or gone");
+        assert!(
+            scanned.scan(&first, &Nobody, &Files::disk(false)).is_none(),
+            "nothing has come or gone"
+        );
         assert!(first.at(&origin).unwrap().zone().is_some());
     }
 
@@ -220,7 +225,9 @@ mod tests {
             Folder::new(folder.path().into(), r"db\.(.*)", "{1}", Counter::new(1).into()).unwrap();
         for _ in 0..2 {
             let lines = crate::testing::logged(|| {
-                assert!(scanned.scan(&Authority::default(), &Nobody, &Files::disk(false)).is_none());
+                assert!(
+                    scanned.scan(&Authority::default(), &Nobody, &Files::disk(false)).is_none()
+                );
             });
             assert_eq!(lines.len(), 1, "{lines:?}");
             assert!(lines[0].starts_with("WARNING plugin/auto Parse zone `one.test.' error: "));

@@ -151,7 +151,9 @@ impl Archive {
         match format {
             Some(FORMAT) => {}
             Some(other) => return Err(Unusable::Format(other)),
-            None => return Err(Unusable::Damaged("it does not begin as a kept configuration does")),
+            None => {
+                return Err(Unusable::Damaged("it does not begin as a kept configuration does"));
+            }
         }
         let mut line = Vec::new();
         reader.by_ref().take(HEAD_MAX).read_until(b'\n', &mut line)?;
@@ -193,7 +195,8 @@ impl Archive {
 
     /// Files with keys or tokens that are not as they were.
     pub(crate) fn changed_secrets(&self) -> impl Iterator<Item = &Path> {
-        let has_changed = |(path, before): &(&PathBuf, &Option<String>)| digest_of(path) != **before;
+        let has_changed =
+            |(path, before): &(&PathBuf, &Option<String>)| digest_of(path) != **before;
         self.head.secrets.iter().filter(has_changed).map(|(path, _)| path.as_path())
     }
 

@@ -219,8 +219,8 @@ fn octets(path: &Path, taken: &Taken, before: Option<&Archive>) -> Result<Vec<u8
     }
     let mut octets = Vec::new();
     // One octet more, to see that it has not grown.
-    let read = File::open(path)
-        .and_then(|file| file.take(content.length + 1).read_to_end(&mut octets));
+    let read =
+        File::open(path).and_then(|file| file.take(content.length + 1).read_to_end(&mut octets));
     if read.is_ok() && is_of(&octets, content) {
         return Ok(octets);
     }

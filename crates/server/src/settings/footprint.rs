@@ -26,7 +26,8 @@ impl Footprint {
             for path in [Some(path.clone()), path.canonicalize().ok()].into_iter().flatten() {
                 let is_directory = path.is_dir();
                 let directory = if is_directory { Some(path.as_path()) } else { path.parent() };
-                let named = directory.map(|path| if path.as_os_str().is_empty() { ".".as_ref() } else { path });
+                let named = directory
+                    .map(|path| if path.as_os_str().is_empty() { ".".as_ref() } else { path });
                 directories.extend(named.map(Path::to_owned));
             }
         }

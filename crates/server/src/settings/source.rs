@@ -195,7 +195,8 @@ impl<'a> Machine<'a> {
 
     fn into_seen(self) -> (Footprint, i64) {
         let digest = self.hash.into_inner().finish();
-        let bits = digest.as_ref().iter().take(7).fold(0, |bits, octet| bits << 8 | i64::from(*octet));
+        let bits =
+            digest.as_ref().iter().take(7).fold(0, |bits, octet| bits << 8 | i64::from(*octet));
         (self.seen.into_inner(), bits >> 4)
     }
 }

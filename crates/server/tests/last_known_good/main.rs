@@ -1,7 +1,6 @@
 //! Starts on configurations that cannot serve: `docs/operate/last-known-good.md`, row by row.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 #![expect(clippy::disallowed_methods, reason = "a test has no clock but the real one")]
-#![expect(clippy::print_stdout, reason = "the figures are worth a look")]
 
 mod world;
 
@@ -57,7 +56,9 @@ impl World {
             Kept::None => return fs::remove_file(self.kept()).unwrap_or_default(),
             Kept::Good => good.to_vec(),
             Kept::Damaged => text.replacen("192.0.2.3", "192.0.2.9", 1).into_bytes(),
-            Kept::OtherFormat => text.replacen("configuration 1", "configuration 0", 1).into_bytes(),
+            Kept::OtherFormat => {
+                text.replacen("configuration 1", "configuration 0", 1).into_bytes()
+            }
         };
         fs::write(self.kept(), octets).unwrap();
     }
@@ -79,14 +80,19 @@ fn check_row(world: &mut World, (on_disk, kept, disk): (OnDisk, Kept, Disk), goo
     };
     match on_disk {
         OnDisk::Bad => ["…hots…", "…INTERVAL…"].iter().for_each(|line| logs(&process, line)),
-        OnDisk::Missing => logs(&process, "loading Corefile via flag: open …/Corefile: No such file…"),
+        OnDisk::Missing => {
+            logs(&process, "loading Corefile via flag: open …/Corefile: No such file…");
+        }
         OnDisk::Partial => logs(&process, "…db.zone…cannot be read…"),
         OnDisk::Empty if kept == Kept::Good => logs(&process, "…/Corefile is empty…"),
         _ => {}
     }
     // A good Corefile never needs the kept one.
     if on_disk != OnDisk::Good && matches!(kept, Kept::Damaged | Kept::OtherFormat) {
-        logs(&process, "…the kept configuration state/configuration/last-good cannot be used: it …");
+        logs(
+            &process,
+            "…the kept configuration state/configuration/last-good cannot be used: it …",
+        );
     }
     match (on_disk, kept) {
         (OnDisk::Good, _) => {
@@ -98,14 +104,20 @@ fn check_row(world: &mut World, (on_disk, kept, disk): (OnDisk, Kept, Disk), goo
                     now.is_some() && now != before
                 });
             } else {
-                logs(&process, "…the configuration that serves is not kept in state/configuration/last-good: …");
+                logs(
+                    &process,
+                    "…the configuration that serves is not kept in state/configuration/last-good: …",
+                );
                 let failures = world.metric("rutter_config_keep_failures_total{reason=\"io\"}");
                 assert!(failures > Some(0.0), "{row}");
             }
         }
         (_, Kept::Good) => {
             world.soon(&process, &row, |world| world.is_ready() && world.serves(OLD));
-            logs(&process, "…ERROR…/Corefile is refused: serving the configuration that was kept … ago…");
+            logs(
+                &process,
+                "…ERROR…/Corefile is refused: serving the configuration that was kept … ago…",
+            );
             assert_eq!(world.status(), Some((1.0, false, true)), "{row}");
         }
         (OnDisk::Empty, _) => world.soon(&process, &row, World::is_whoami),
@@ -126,9 +138,7 @@ fn every_row_of_the_table() {
     let mut world = World::new();
     world.leave(OLD);
     let good = fs::read(world.kept()).unwrap();
-    for on_disk in
-        [OnDisk::Good, OnDisk::Bad, OnDisk::Missing, OnDisk::Empty, OnDisk::Partial]
-    {
+    for on_disk in [OnDisk::Good, OnDisk::Bad, OnDisk::Missing, OnDisk::Empty, OnDisk::Partial] {
         for kept in [Kept::None, Kept::Good, Kept::Damaged, Kept::OtherFormat] {
             for disk in [Disk::Writable, Disk::Full, Disk::ReadOnly] {
                 check_row(&mut world, (on_disk, kept, disk), &good);
@@ -151,7 +161,9 @@ fn nothing_of_the_disk_is_mixed_in_until_all_of_it_is_good() {
     let refused = "coredns_reload_failed_total";
     for count in 1..=3 {
         process.signal(Signal::HUP).unwrap();
-        world.soon(&process, "it is refused", |world| world.metric(refused) >= Some(f64::from(count)));
+        world.soon(&process, "it is refused", |world| {
+            world.metric(refused) >= Some(f64::from(count))
+        });
         assert!(world.serves(OLD), "{:#?}", process.lines());
         assert!(!world.says("more", 9));
     }
@@ -249,7 +261,8 @@ fn killed_at_any_time_one_whole_configuration_is_left() {
     for version in 2..=13 {
         world.write(version);
         // Enough to write that it takes a moment.
-        let many: String = (0..5000).map(|index| format!("192.0.2.1 host-{index}.test\n")).collect();
+        let many: String =
+            (0..5000).map(|index| format!("192.0.2.1 host-{index}.test\n")).collect();
         world.replace("hosts.txt", &format!("192.0.2.{version} hosts.test\n{many}"));
         let process = world.start(version);
         world.soon(&process, "it serves", World::is_ready);

@@ -72,7 +72,9 @@ impl World {
     pub(crate) fn write(&self, version: u8) {
         let soa = format!("@ 300 IN SOA ns a {version} 2 3 4 5\n@ 300 IN NS ns\n");
         let zone = format!("{soa}@ 300 IN A 192.0.2.{version}\n");
-        let part = format!("import.test {{\n    hosts {{\n        192.0.2.{version} import.test\n    }}\n}}\n");
+        let part = format!(
+            "import.test {{\n    hosts {{\n        192.0.2.{version} import.test\n    }}\n}}\n"
+        );
         for (name, text) in [
             ("hosts.txt", format!("192.0.2.{version} hosts.test\n")),
             ("db.zone", zone.clone()),
@@ -116,7 +118,8 @@ impl World {
         // A file that may not grow is an error, and not the end of the process. Root may write
         // where nobody may, unless it gives that up.
         let full = "trap '' XFSZ; ulimit -f 0; exec \"$@\"";
-        let read_only = "[ `id -u` = 0 ] && exec setpriv --bounding-set=-dac_override \"$@\"; exec \"$@\"";
+        let read_only =
+            "[ `id -u` = 0 ] && exec setpriv --bounding-set=-dac_override \"$@\"; exec \"$@\"";
         let script = match disk {
             Disk::Writable => "exec \"$@\"",
             Disk::Full => full,
