@@ -92,7 +92,7 @@ impl Building {
     fn build(&self, source: &Source, files: &Arc<Files>) -> io::Result<Built> {
         let Self { process, port, previous } = self;
         let surroundings = Surroundings { process, port: *port, previous, files };
-        source.build(files, |parsed| assemble(&parsed.blocks, &parsed.sources, &surroundings))
+        source.build_from(files, |parsed| assemble(&parsed.blocks, &parsed.sources, &surroundings))
     }
 }
 

@@ -230,3 +230,51 @@ fn octets(path: &Path, taken: &Taken, before: Option<&Archive>) -> Result<Vec<u8
 fn is_of(octets: &[u8], content: &Content) -> bool {
     octets.len() as u64 == content.length && Content::of(octets).sha256 == content.sha256
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::serve::new_engine;
+    use plugins::lines::Lines;
+    use tokio::runtime::Builder;
+
+    /// What a configuration has taken of one file with these octets.
+    fn taken(path: &Path, octets: &[u8]) -> Taken {
+        let mut taken = Taken::default();
+        taken.files.insert(path.to_owned(), Content::of(octets));
+        taken
+    }
+
+    #[test]
+    fn what_is_kept_is_what_was_taken_or_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let mut engine = new_engine(Lines::new(), Arc::default(), runtime.handle(), 53);
+        engine.process.state_dir = Some(folder.path().join("state"));
+        let keeper = Keeper::new(&engine.process).unwrap();
+        let file = folder.path().join("zone");
+        std::fs::write(&file, "one").unwrap();
+        assert!(keeper.replace("Corefile", &taken(&file, b"one")).is_ok());
+        let kept = |keeper: &Keeper| {
+            let archive = keeper.open()?;
+            plugins::files::Copied::read(&archive, &file).ok()
+        };
+        assert_eq!(kept(&keeper).unwrap(), b"one");
+
+        std::fs::write(&file, "two").unwrap();
+        let other = keeper.replace("Corefile", &taken(&file, b"six"));
+        assert!(matches!(other, Err(CannotKeep::Changed(path)) if path == file));
+        // What is not on the disk any more may be in what was kept.
+        assert!(keeper.replace("another", &taken(&file, b"one")).is_ok());
+        assert_eq!(keeper.open().unwrap().corefile(), "another");
+        assert_eq!(kept(&keeper).unwrap(), b"one");
+
+        let mut large = taken(&file, b"two");
+        for content in large.files.values_mut() {
+            content.length = OCTETS_MAX + 1;
+        }
+        let refused = keeper.replace("Corefile", &large);
+        assert!(matches!(refused, Err(CannotKeep::TooLarge(octets)) if octets > OCTETS_MAX));
+        assert_eq!(kept(&keeper).unwrap(), b"one");
+    }
+}

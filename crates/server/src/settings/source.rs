@@ -89,11 +89,16 @@ impl Source {
         }
     }
 
-    /// Reads the Corefile and lets `assemble` build it.
+    /// Reads the Corefile, imports from the disk, and lets `assemble` build it.
+    pub(crate) fn build(&self, assemble: impl FnOnce(&Parsed) -> Outcome) -> io::Result<Built> {
+        self.build_from(&Files::disk(false), assemble)
+    }
+
+    /// As [`Source::build`], with imports and variables from `files`.
     ///
     /// An empty one is built as the default configuration, as CoreDNS does; [`Built::is_empty`]
     /// tells.
-    pub(crate) fn build(
+    pub(crate) fn build_from(
         &self,
         files: &Files,
         assemble: impl FnOnce(&Parsed) -> Outcome,
@@ -262,7 +267,7 @@ mod tests {
         let path = folder.path().join("Corefile");
         std::fs::write(&path, "import /dev/zero\n").unwrap();
         for path in [path.as_path(), Path::new("/dev/zero")] {
-            let built = Source::file(path).build(&Files::disk(false), |_| Outcome {
+            let built = Source::file(path).build(|_| Outcome {
                 assembly: None,
                 mistakes: Mistakes::new(),
                 read: vec![],
@@ -277,7 +282,7 @@ mod tests {
         let path = folder.path().join("Corefile");
         for changed in ["Corefile", "zones", "another"] {
             std::fs::write(&path, ". {\n import zones\n}\n").unwrap();
-            let built = Source::file(&path).build(&Files::disk(false), |_| {
+            let built = Source::file(&path).build(|_| {
                 std::fs::write(folder.path().join(changed), "whoami # changed\n").unwrap();
                 Outcome { assembly: None, mistakes: Mistakes::new(), read: vec![] }
             });
