@@ -4,6 +4,7 @@ use crate::bind;
 use crate::capabilities::Capabilities;
 use crate::directive::{Config, Entry};
 use crate::env::{BuiltBlock, Env, Parts, Process, Site, Whole};
+use crate::files::Files;
 use crate::kept::Kept;
 use crate::order::ORDER;
 use chain::{Block, Chain, Link, Router};
@@ -40,6 +41,8 @@ pub struct Surroundings<'a> {
     pub port: u16,
     /// State of the configuration before.
     pub previous: &'a Kept,
+    /// Where its files come from.
+    pub files: &'a Arc<Files>,
 }
 
 /// What came of putting a configuration together.
@@ -328,6 +331,7 @@ impl Builder<'_> {
                 site: &site,
                 root: &mut root,
                 previous: self.surroundings.previous,
+                files: self.surroundings.files,
                 parts: &mut self.parts,
                 capabilities: &mut capabilities,
                 whole: &whole,

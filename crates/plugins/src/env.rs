@@ -1,6 +1,7 @@
 //! What a plugin is built with, and what it can ask for beside being asked.
 
 use crate::capabilities::Capabilities;
+use crate::files::Files;
 use crate::kept::Kept;
 use crate::lines::Lines;
 use crate::metrics::Registry;
@@ -133,6 +134,7 @@ pub struct Env<'a> {
     /// The directory that relative file names begin at (`root`).
     pub(crate) root: &'a mut PathBuf,
     pub(crate) previous: &'a Kept,
+    pub(crate) files: &'a Arc<Files>,
     pub(crate) parts: &'a mut Parts,
     pub(crate) capabilities: &'a mut Capabilities,
     pub(crate) whole: &'a Arc<OnceLock<Whole>>,
@@ -241,7 +243,14 @@ impl Env<'_> {
     /// Reads a file, and remembers that it was read.
     pub fn read_file(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         self.parts.read.push(path.to_owned());
-        std::fs::read(path)
+        let octets = self.files.read(path)?;
+        self.files.note(path, &octets);
+        Ok(octets)
+    }
+
+    /// Where the files of the configuration come from, for what reads them again.
+    pub fn files(&self) -> Arc<Files> {
+        self.files.clone()
     }
 
     /// Remembers files that were read, or were not there: a change of one of them can make a bad

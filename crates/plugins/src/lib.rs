@@ -27,6 +27,7 @@ pub mod directive;
 pub mod env;
 mod errors;
 mod file;
+pub mod files;
 mod forward;
 mod go_duration;
 mod go_regex;
@@ -56,6 +57,7 @@ mod rewrite;
 mod root;
 pub mod search_path;
 pub mod stamp;
+pub mod state;
 #[cfg(test)]
 mod testing;
 mod transfer;

@@ -10,6 +10,7 @@ use corefile::Parsed;
 use listen::{LaneSettings, Listener, OpenError, Service, SlowLane, Stats, TcpSettings, Workers};
 use plugins::assemble::{Assembly, Server, Surroundings, assemble};
 use plugins::env::{Parts, Process};
+use plugins::files::Files;
 use plugins::kept::Kept;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,6 +23,10 @@ use tokio::runtime::Handle;
 
 /// How long sockets that are not wanted any more go on with what they have begun.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
+
+/// How long a configuration that was replaced is held, so that whoever answers from it at this moment
+/// is not the last to let go of it: to free a large one takes long.
+const RETIREMENT: Duration = Duration::from_millis(500);
 
 /// What every configuration of this process shares.
 pub(crate) struct Engine {
@@ -52,6 +57,55 @@ pub(crate) enum CannotServe {
     Plugin(String),
     /// Threads or descriptors.
     System(io::Error),
+}
+
+/// What came of serving another configuration.
+#[derive(Debug)]
+pub(crate) struct Swapped {
+    /// From the first listener that answers from it to the last.
+    took: Duration,
+    /// How much state of which plugins the configuration before has left to it.
+    kept: BTreeMap<String, usize>,
+}
+
+impl fmt::Display for Swapped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "The new configuration took over in {} µs, and kept ", self.took.as_micros())?;
+        if self.kept.is_empty() {
+            return f.write_str("nothing of the one before");
+        }
+        let kept = self.kept.iter().map(|(plugin, count)| match count {
+            1 => plugin.clone(),
+            _ => format!("{plugin} ({count} times)"),
+        });
+        f.write_str(&kept.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// What a configuration is built with.
+struct Building {
+    process: Process,
+    port: u16,
+    previous: Kept,
+}
+
+impl Building {
+    /// With `good`, what only fragments keep from serving is built around them; those are the texts
+    /// with which they have served.
+    fn build(
+        &self,
+        source: &Source,
+        files: &Arc<Files>,
+        good: Option<&Texts>,
+    ) -> io::Result<Built> {
+        let Self { process, port, previous } = self;
+        let surroundings = Surroundings { process, port: *port, previous, files };
+        let assemble = |parsed: &Parsed| assemble(&parsed.blocks, &parsed.sources, &surroundings);
+        match good {
+            None => source.build_from(files, assemble),
+            Some(good) => source.build_around(files, good, assemble),
+        }
+    }
 }
 
 impl fmt::Display for CannotServe {
@@ -99,26 +153,32 @@ impl Engine {
         }
     }
 
-    /// Reads and builds what `source` says now. Opens no socket.
+    /// Reads and builds what `source` says now. Opens no socket. Blocks.
     pub(crate) fn build(&self, source: &Source) -> io::Result<Built> {
-        let nothing = Kept::default();
-        let previous = self.current.as_ref().map_or(&nothing, |parts| &parts.kept);
-        let surroundings = Surroundings { process: &self.process, port: self.port, previous };
-        source.build(|parsed| assemble(&parsed.blocks, &parsed.sources, &surroundings))
+        self.prepare().build(source, &Files::disk(false), None)
     }
 
-    /// As [`Engine::build`], but what only fragments keep from serving is built around them; `good`
-    /// has the texts with which they have served.
-    pub(crate) fn build_around(&self, source: &Source, good: &Texts) -> io::Result<Built> {
-        let nothing = Kept::default();
-        let previous = self.current.as_ref().map_or(&nothing, |parts| &parts.kept);
-        let surroundings = Surroundings { process: &self.process, port: self.port, previous };
-        let assemble = |parsed: &Parsed| assemble(&parsed.blocks, &parsed.sources, &surroundings);
-        source.build_around(good, assemble)
+    /// As [`Engine::build`], on a thread where it may take its time: signals are heard meanwhile. With
+    /// `good`, around fragments that are wrong.
+    pub(crate) async fn build_aside(
+        &self,
+        source: &Source,
+        files: &Arc<Files>,
+        good: Option<Texts>,
+    ) -> io::Result<Built> {
+        let (prepared, source, files) = (self.prepare(), source.clone(), files.clone());
+        let building =
+            self.runtime.spawn_blocking(move || prepared.build(&source, &files, good.as_ref()));
+        building.await.map_err(io::Error::other)?
+    }
+
+    fn prepare(&self) -> Building {
+        let previous = self.current.as_ref().map(|parts| parts.kept.clone()).unwrap_or_default();
+        Building { process: self.process.clone(), port: self.port, previous }
     }
 
     /// Serves `assembly` from now on, without losing a query; if that cannot be, nothing changes.
-    pub(crate) async fn serve(&mut self, assembly: Assembly) -> Result<(), CannotServe> {
+    pub(crate) async fn serve(&mut self, assembly: Assembly) -> Result<Swapped, CannotServe> {
         let Assembly { servers, mut parts } = assembly;
         let opened = self.open(&servers)?;
         let prepared = self.http.prepare(&parts.endpoints).map_err(CannotServe::Http)?;
@@ -140,18 +200,27 @@ impl Engine {
         for ready in parts.take_before_serving() {
             ready.await;
         }
+        let begun = self.process.clock.now();
         // The first answer may have something to say already.
         let debug = self.debug.swap(parts.debug, Ordering::Relaxed);
         let swapped = self.swap(servers, opened);
-        let unwanted = swapped.inspect_err(|_| self.debug.store(debug, Ordering::Relaxed))?;
+        let (unwanted, replaced) =
+            swapped.inspect_err(|_| self.debug.store(debug, Ordering::Relaxed))?;
+        let took = Duration::from_nanos(self.process.clock.now().0.saturating_sub(begun.0));
         if let Some(prepared) = prepared {
             self.http.commit(prepared, &self.runtime);
         }
         for listener in unwanted {
             self.runtime.spawn(listener.close(GRACE));
         }
-        self.current = Some(parts);
-        Ok(())
+        let before = self.current.replace(parts);
+        let both = before.as_ref().zip(self.current.as_ref());
+        let kept = both.map(|(before, now)| now.kept.shared_with(&before.kept)).unwrap_or_default();
+        self.runtime.spawn(async move {
+            tokio::time::sleep(RETIREMENT).await;
+            let _ = tokio::task::spawn_blocking(move || drop((before, replaced))).await;
+        });
+        Ok(Swapped { took, kept })
     }
 
     /// Opens the addresses that nobody listens on yet.
@@ -166,12 +235,12 @@ impl Engine {
     }
 
     /// Puts the new routers behind their listeners, or changes nothing; the listeners that are not
-    /// wanted any more are handed back.
+    /// wanted any more are handed back, and the routers that were there before.
     fn swap(
         &mut self,
         servers: Vec<Server>,
         mut opened: BTreeMap<SocketAddr, Listener>,
-    ) -> Result<Vec<Listener>, CannotServe> {
+    ) -> Result<(Vec<Listener>, Vec<Arc<Router>>), CannotServe> {
         let wanted: Vec<_> = servers.iter().map(|server| server.address).collect();
         let (new, known): (Vec<_>, Vec<_>) =
             servers.into_iter().partition(|server| opened.contains_key(&server.address));
@@ -189,15 +258,17 @@ impl Engine {
             let served = listener.serve(service, &self.workers, TcpSettings::default());
             served.map_err(CannotServe::System)?;
         }
+        let mut replaced = Vec::new();
         for Server { address, router, .. } in known {
             if let Some(service) = self.listeners.get(&address).and_then(Listener::service) {
-                service.router.store(Arc::new(router));
+                replaced.push(service.router.swap(Arc::new(router)));
             }
         }
         self.listeners.append(&mut opened);
         let unwanted: Vec<_> =
             self.listeners.keys().filter(|address| !wanted.contains(address)).copied().collect();
-        Ok(unwanted.iter().filter_map(|address| self.listeners.remove(address)).collect())
+        let unwanted = unwanted.iter().filter_map(|address| self.listeners.remove(address));
+        Ok((unwanted.collect(), replaced))
     }
 
     /// What the running configuration asked for.

@@ -1,7 +1,8 @@
 //! `rutter`: a DNS server for Kubernetes that takes the place of CoreDNS.
 //!
 //! **What this is.** The process: its command line ([`commands`]), where the Corefile comes from
-//! ([`settings`]), what listens and how one configuration follows another ([`engine`], [`reload`]),
+//! ([`settings`]), what listens and how one configuration follows another ([`engine`], [`reload`],
+//! [`last_good`]),
 //! and what probes and operators see ([`admin`], [`log`]).
 //!
 //! **What this is not.** It answers no question: the plugins do.
@@ -14,6 +15,7 @@ mod clock;
 mod commands;
 mod engine;
 mod figures;
+mod last_good;
 mod log;
 mod plan;
 mod privileges;

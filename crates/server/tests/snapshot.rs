@@ -115,7 +115,7 @@ impl World {
     fn state_files(&self, end: &str) -> Vec<PathBuf> {
         let entries = fs::read_dir(&self.state).into_iter().flatten().map(|entry| entry.unwrap());
         let paths = entries.map(|entry| entry.path());
-        paths.filter(|path| path.display().to_string().ends_with(end)).collect()
+        paths.filter(|path| path.is_file() && path.display().to_string().ends_with(end)).collect()
     }
 
     /// Runs until a snapshot says that `web` has this address, and is killed.

@@ -1,6 +1,7 @@
 //! A zone that follows its file.
 
 use crate::env::{Env, Tasks};
+use crate::files::{Content, Files};
 use crate::handover::{Announce, Announcer};
 use crate::stamp::Stamp;
 use arc_swap::{ArcSwapOption, Guard};
@@ -27,6 +28,8 @@ struct Read {
     /// The file and those that it includes.
     files: Vec<(PathBuf, Option<Stamp>)>,
     texts: Vec<Vec<u8>>,
+    /// What was noted of the texts, if anybody wants to know.
+    noted: Vec<Option<Content>>,
     /// Whether it was a zone.
     is_good: bool,
 }
@@ -71,26 +74,30 @@ impl ZoneFile {
 
     /// Reads the file if it, or one that it includes, is not as it was, or was no zone. The old zone
     /// stays until there is a new one.
-    pub(crate) fn load(&self) -> Result<Seen, NoZone> {
+    pub(crate) fn load(&self, files: &Files) -> Result<Seen, NoZone> {
         let mut before = self.lock();
-        if before.is_good && before.is_untouched() {
+        if before.is_good && before.is_untouched(files) {
+            before.note(files);
             return Ok(Seen::Same);
         }
         let mut read = Read::default();
-        let loaded = self.read(&mut read);
+        let loaded = self.read(&mut read, files);
         let same = before.is_good && read.texts == before.texts;
         read.is_good = loaded.is_ok();
         *before = read;
+        before.note(files);
         if same {
             return Ok(Seen::Same);
         }
         let Loaded { zone, warnings } = loaded?;
-        self.zone.store(Some(Arc::new(zone)));
+        let old = self.zone.swap(Some(Arc::new(zone)));
+        drop(before);
+        old.iter().for_each(outlast);
         Ok(Seen::Loaded(warnings))
     }
 
-    fn read(&self, read: &mut Read) -> Result<Loaded, NoZone> {
-        let text = read.file(&self.path).map_err(NoZone::Unreadable)?;
+    fn read(&self, read: &mut Read, files: &Files) -> Result<Loaded, NoZone> {
+        let text = read.file(&self.path, files).map_err(NoZone::Unreadable)?;
         let name = self.path.to_string_lossy();
         let source = Source {
             file: &name,
@@ -102,22 +109,28 @@ impl ZoneFile {
         };
         let mut find = |include: Include<'_>| {
             let path = Path::new(include.from).parent().unwrap_or(Path::new("")).join(include.path);
-            let text = read.file(&path).map_err(|error| error.to_string())?;
+            let text = read.file(&path, files).map_err(|error| error.to_string())?;
             Ok(Included { file: path.display().to_string(), text })
         };
         zone::load(self.origin.as_name(), source, &mut find).map_err(NoZone::Mistakes)
     }
 
     /// Looks for changes from time to time, and tells the log and who wants to know.
-    pub(crate) fn watch(self: &Arc<Self>, runtime: &Handle, every: Duration, to: Announcer) {
+    pub(crate) fn watch(
+        self: &Arc<Self>,
+        runtime: &Handle,
+        every: Duration,
+        (to, files): (Announcer, Arc<Files>),
+    ) {
         let file = Arc::downgrade(self);
         self.tasks.restart(runtime, async move {
             loop {
                 tokio::time::sleep(every).await;
                 let Some(file) = file.upgrade() else { return };
-                let to = to.clone();
+                let (to, files) = (to.clone(), files.clone());
                 // A large zone must not hold up the questions that wait.
-                let _ = tokio::task::spawn_blocking(move || file.load_and_tell(&to)).await;
+                let look = move || file.load_and_tell(&to, &files);
+                let _ = tokio::task::spawn_blocking(look).await;
             }
         });
     }
@@ -131,21 +144,24 @@ impl ZoneFile {
 
     /// Loads if there is a change, and logs what came of it: what is wrong is told once. Another
     /// serial is announced.
-    pub(crate) fn load_and_tell(&self, to: &impl Announce) {
-        if self.lock().is_untouched() {
+    pub(crate) fn load_and_tell(&self, to: &impl Announce, files: &Files) {
+        let mut read = self.lock();
+        if read.is_untouched(files) {
+            read.note(files);
             return;
         }
+        drop(read);
         let serial = |zone: &Guard<Option<Arc<Zone>>>| zone.as_ref().map(|zone| zone.serial());
         let before = serial(&self.zone());
-        self.load_and_log();
+        self.load_and_log(files);
         if serial(&self.zone()) != before {
             self.announce(to);
         }
     }
 
-    fn load_and_log(&self) {
+    fn load_and_log(&self, files: &Files) {
         let (origin, path) = (self.origin.to_string(), self.path.display().to_string());
-        match self.load() {
+        match self.load(files) {
             Ok(Seen::Same) => {}
             Ok(Seen::Loaded(warnings)) => {
                 let zone = self.zone.load();
@@ -186,19 +202,49 @@ impl ZoneFile {
     }
 }
 
+/// Waits until those who answer from a replaced zone at this moment are through: to free a large one
+/// takes long, and none of them shall be the last to hold it. A zone transfer may.
+fn outlast(old: &Arc<Zone>) {
+    const PATIENCE: usize = 100;
+    for _ in 0..PATIENCE {
+        if Arc::strong_count(old) == 1 {
+            return;
+        }
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
 impl Read {
     /// Whether the files are as they were; not before something was read.
-    fn is_untouched(&self) -> bool {
-        let is_untouched = |(path, stamp): &(PathBuf, Option<Stamp>)| Stamp::of(path) == *stamp;
+    fn is_untouched(&self, files: &Files) -> bool {
+        let is_untouched = |(path, stamp): &(PathBuf, Option<Stamp>)| files.stamp(path) == *stamp;
         !self.files.is_empty() && self.files.iter().all(is_untouched)
     }
 
     /// Reads a file and remembers that, and how it was.
-    fn file(&mut self, path: &Path) -> io::Result<Vec<u8>> {
-        self.files.push((path.to_owned(), Stamp::of(path)));
-        let text = std::fs::read(path)?;
+    fn file(&mut self, path: &Path, files: &Files) -> io::Result<Vec<u8>> {
+        self.files.push((path.to_owned(), files.stamp(path)));
+        let text = files.read(path)?;
         self.texts.push(text.clone());
         Ok(text)
+    }
+
+    /// Notes that the configuration is made of these files, if they are a zone.
+    fn note(&mut self, files: &Files) {
+        if !self.is_good {
+            return;
+        }
+        let paths = self.files.iter().map(|(path, _)| path);
+        if self.noted.is_empty() {
+            let noted = paths.zip(&self.texts).map(|(path, text)| files.note(path, text));
+            self.noted = noted.collect();
+            return;
+        }
+        for (path, content) in paths.zip(&self.noted) {
+            if let Some(content) = content {
+                files.note_again(path, content);
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod scan;
 use crate::authority::Authority;
 use crate::directive::{Built, Directive};
 use crate::env::{Env, Tasks};
+use crate::files::Files;
 use crate::handover::{Announcer, Offer, Transfer};
 use crate::metrics::labels;
 use crate::zones::Zones;
@@ -48,20 +49,22 @@ impl Directive for Auto {
         let folder = folder.map_err(|wrong| {
             Mistakes::from(Mistake::error(Code::BadValue, config.pattern_at, wrong))
         })?;
-        if !path.is_dir() {
+        let files = env.files();
+        if !files.has_directory(&path) {
             env.warn("auto", format!("Directory does not exist: {}", path.display()));
         }
-        let followed = !config.reload.is_zero();
-        let key = format!("{path:?} {} {} {followed}", config.pattern, config.template);
+        let followed = !config.reload.is_zero() && files.can_change();
+        let (origin, pattern, template) = (files.origin(), &config.pattern, &config.template);
+        let key = format!("{origin} {path:?} {pattern} {template} {followed}");
         let new = || Served { folder, authority: ArcSwap::default(), tasks: Tasks::default() };
         let served = env.keep(key, new);
         let to = Announcer::new(env);
-        served.scan(&to);
+        served.scan(&to, &files);
         let (started, every) = (served.clone(), config.reload);
         env.on_start(move |runtime| {
             started.authority.load().iter().for_each(|zone| zone.announce(&to));
             if followed {
-                started.watch(runtime, every, to);
+                started.watch(runtime, every, (to, files));
             }
         });
         let plugin = Arc::new(Self { zones: Zones::new(&config.zones), served });
@@ -106,9 +109,9 @@ struct Served {
 
 impl Served {
     /// Looks at the files, and announces what is new.
-    fn scan(&self, to: &Announcer) {
+    fn scan(&self, to: &Announcer, files: &Files) {
         let before = self.authority.load();
-        let Some(authority) = self.folder.scan(&before, to) else { return };
+        let Some(authority) = self.folder.scan(&before, to, files) else { return };
         let authority = Arc::new(authority);
         self.authority.store(authority.clone());
         for zone in authority.iter().filter(|zone| before.at(zone.origin()).is_none()) {
@@ -116,15 +119,20 @@ impl Served {
         }
     }
 
-    fn watch(self: &Arc<Self>, runtime: &Handle, every: Duration, to: Announcer) {
+    fn watch(
+        self: &Arc<Self>,
+        runtime: &Handle,
+        every: Duration,
+        (to, files): (Announcer, Arc<Files>),
+    ) {
         let served = Arc::downgrade(self);
         self.tasks.restart(runtime, async move {
             loop {
                 tokio::time::sleep(every).await;
                 let Some(served) = served.upgrade() else { return };
-                let to = to.clone();
+                let (to, files) = (to.clone(), files.clone());
                 // Large zones must not hold up the questions that wait.
-                let _ = tokio::task::spawn_blocking(move || served.scan(&to)).await;
+                let _ = tokio::task::spawn_blocking(move || served.scan(&to, &files)).await;
             }
         });
     }

@@ -1,6 +1,7 @@
 //! Which zone files a directory has.
 
 use crate::authority::{Authority, ZoneFile};
+use crate::files::Files;
 use crate::go_regex::GoRegex;
 use crate::handover::Announce;
 use crate::metrics::Counter;
@@ -40,31 +41,40 @@ impl Folder {
 
     /// Looks at every file and loads what is new or has changed; the zones as they are now, if any
     /// has come or gone. Zones that stay and have another serial are announced.
-    pub(super) fn scan(&self, before: &Authority, to: &impl Announce) -> Option<Authority> {
-        let found = self.find();
+    pub(super) fn scan(
+        &self,
+        before: &Authority,
+        to: &impl Announce,
+        files: &Files,
+    ) -> Option<Authority> {
+        let found = self.find(files);
         let mut authority = Authority::default();
         let mut changed = false;
         for (origin, path) in found {
             let known = before.at(&origin).filter(|zone| zone.path() == path);
             if let Some(zone) = known {
-                zone.load_and_tell(to);
+                zone.load_and_tell(to, files);
                 authority.insert(zone.clone());
-            } else if let Some(zone) = load(origin, path) {
+            } else if let Some(zone) = load(origin, path, files) {
                 changed = true;
                 authority.insert(zone);
             }
         }
         for zone in before.iter().filter(|zone| authority.at(zone.origin()).is_none()) {
             tracing::info!(target: "plugin/auto", "Deleting zone `{}'", zone.origin());
+            files.forget(zone.path());
             changed = true;
         }
         changed.then_some(authority)
     }
 
     /// The zones and their files. Of two files for one zone the first counts.
-    fn find(&self) -> BTreeMap<NameBuf, PathBuf> {
+    fn find(&self, files: &Files) -> BTreeMap<NameBuf, PathBuf> {
         let mut listing = Listing::default();
-        listing.add(&self.path, 0);
+        match files.copied_below(&self.path) {
+            Some(files) => listing.files = files,
+            None => listing.add(&self.path, 0),
+        }
         if listing.cut {
             self.cut_scans.increment(0);
             tracing::warn!(
@@ -107,9 +117,9 @@ impl Folder {
 
 /// A zone that was not there at the last scan; none if its file is no zone, which is tried again at
 /// the next.
-fn load(origin: NameBuf, path: PathBuf) -> Option<Arc<ZoneFile>> {
+fn load(origin: NameBuf, path: PathBuf, files: &Files) -> Option<Arc<ZoneFile>> {
     let zone = Arc::new(ZoneFile::new(origin, path));
-    match zone.load() {
+    match zone.load(files) {
         Ok(_) => {
             let path = zone.path().display();
             tracing::info!(target: "plugin/auto", "Inserting zone `{origin}' from: {path}");
@@ -189,7 +199,9 @@ mod tests {
         mount(folder.path(), "..1", ZONE);
         let origin: NameBuf = "one.test.".parse().unwrap();
         let mut first = None;
-        let lines = crate::testing::logged(|| first = scanned.scan(&Authority::default(), &Nobody));
+        let lines = crate::testing::logged(|| {
+            first = scanned.scan(&Authority::default(), &Nobody, &Files::disk(false));
+        });
         let first = first.unwrap();
         let path = folder.path().join("db.one.test");
         assert_eq!(first.at(&origin).unwrap().path(), path);
@@ -198,7 +210,10 @@ mod tests {
         assert_eq!(lines, [inserted]);
         mount(folder.path(), "..2", "no zone");
         std::fs::remove_dir_all(folder.path().join("..1")).unwrap();
-        assert!(scanned.scan(&first, &Nobody).is_none(), "nothing has come or gone");
+        assert!(
+            scanned.scan(&first, &Nobody, &Files::disk(false)).is_none(),
+            "nothing has come or gone"
+        );
         assert!(first.at(&origin).unwrap().zone().is_some());
     }
 
@@ -210,7 +225,9 @@ mod tests {
             Folder::new(folder.path().into(), r"db\.(.*)", "{1}", Counter::new(1).into()).unwrap();
         for _ in 0..2 {
             let lines = crate::testing::logged(|| {
-                assert!(scanned.scan(&Authority::default(), &Nobody).is_none());
+                assert!(
+                    scanned.scan(&Authority::default(), &Nobody, &Files::disk(false)).is_none()
+                );
             });
             assert_eq!(lines.len(), 1, "{lines:?}");
             assert!(lines[0].starts_with("WARNING plugin/auto Parse zone `one.test.' error: "));

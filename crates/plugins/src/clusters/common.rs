@@ -104,6 +104,7 @@ impl Common {
         };
         let file = env.path(file);
         let host = file.display().to_string();
+        env.files().note_secrets([file.clone()]);
         (Server::Kubeconfig { file, context: context.clone() }, host)
     }
 

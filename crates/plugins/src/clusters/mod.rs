@@ -1,20 +1,18 @@
 //! Kubernetes clusters, as several directives need them.
 //!
 //! **What this is.** Where what is known of a cluster comes from ([`mod@source`]) and what outlives
-//! the process ([`mod@snapshot`], in a directory of [`mod@state`]); the properties that all of them
-//! have ([`mod@common`]); and the capability of a directive that knows a cluster, [`Clusters`].
+//! the process ([`mod@snapshot`], in a [`crate::state::StateDirectory`]); the properties that all of
+//! them have ([`mod@common`]); and the capability of a directive that knows a cluster, [`Clusters`].
 //!
 //! **What this is not.** It answers nothing.
 
 pub(crate) mod common;
 mod snapshot;
 mod source;
-mod state;
 mod stored;
 
 pub(crate) use snapshot::Snapshot;
 pub(crate) use source::{Files, Source, Watched};
-pub(crate) use state::StateDirectory;
 pub(crate) use stored::Stored;
 
 use cluster::{Cluster, View};

@@ -1,8 +1,8 @@
 //! The snapshot of one watch: read at a start without an API server, written while there is one.
 
-use super::state::StateDirectory;
 use crate::env::Process;
 use crate::metrics::{Counter, Exposition, Kind as MetricKind, labels};
+use crate::state::StateDirectory;
 use chain::Clock;
 use cluster::snapshot::{self, CannotWrite, Head, Objects, Unusable};
 use cluster::watch::{Settings, Watch};

@@ -60,10 +60,11 @@ impl Transfer for File {
 /// The zone of a line; that of the configuration before, if it is the same.
 fn zone(line: &Line, origin: NameBuf, env: &mut Env<'_>, mistakes: &mut Mistakes) -> Arc<ZoneFile> {
     let path = env.path(&line.path);
+    let files = env.files();
     let followed = !line.reload.is_zero();
-    let key = format!("{} {path:?} {followed}", origin.as_name());
+    let key = format!("{} {} {path:?} {followed}", files.origin(), origin.as_name());
     let zone = env.keep(key, || ZoneFile::new(origin, path));
-    let loaded = zone.load();
+    let loaded = zone.load(&files);
     zone.note_read(env);
     match loaded {
         Ok(Seen::Same) => {}
@@ -83,8 +84,8 @@ fn zone(line: &Line, origin: NameBuf, env: &mut Env<'_>, mistakes: &mut Mistakes
     let (started, every, to) = (zone.clone(), line.reload, Announcer::new(env));
     env.on_start(move |runtime| {
         started.announce(&to);
-        if followed {
-            started.watch(runtime, every, to);
+        if followed && files.can_change() {
+            started.watch(runtime, every, (to, files));
         }
     });
     zone

@@ -2,11 +2,13 @@
 
 use super::config::{Config, To};
 use crate::env::Env;
+use crate::files::Files;
 use crate::stamp::Stamp;
 use corefile::{Code, Mistake, shown};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use upstream::{Host, ResolvConf, Target};
@@ -21,6 +23,7 @@ pub(crate) struct Sources {
     sources: Vec<Source>,
     /// Whom to ask for the addresses of names.
     resolvers: Vec<SocketAddr>,
+    files: Arc<Files>,
 }
 
 enum Source {
@@ -46,7 +49,8 @@ impl Sources {
             let mistake = wrong("no server is left to ask: the files name none".to_owned());
             return Err(mistake.help("write an address beside them, or `nameserver` lines in them"));
         }
-        let mut read = Self { sources, resolvers: line.resolvers.clone() };
+        let (resolvers, files) = (line.resolvers.clone(), env.files());
+        let mut read = Self { sources, resolvers, files };
         if read.have_names() && read.resolvers.is_empty() {
             read.resolvers = system_resolvers(env);
         }
@@ -64,7 +68,13 @@ impl Sources {
 
     /// Whether the servers may be others some day.
     pub(crate) fn can_change(&self) -> bool {
-        self.sources.iter().any(|source| !matches!(source, Source::Server(_)))
+        self.have_names() || self.follows_files()
+    }
+
+    /// Files of a copy stay as they are.
+    fn follows_files(&self) -> bool {
+        let is_file = |source: &Source| matches!(source, Source::File { .. });
+        self.files.can_change() && self.sources.iter().any(is_file)
     }
 
     /// The servers in words: sorted, each once, without the port of DNS.
@@ -112,15 +122,14 @@ impl Sources {
 
     /// Returns when a file names other servers, or at `due`.
     pub(crate) async fn changed(&mut self, due: Option<Instant>) {
-        let has_files = self.sources.iter().any(|source| matches!(source, Source::File { .. }));
         loop {
-            let look = has_files.then(|| Instant::now() + LOOK_EVERY);
+            let look = self.follows_files().then(|| Instant::now() + LOOK_EVERY);
             match look.into_iter().chain(due).min() {
                 Some(next) => sleep_until(next).await,
                 None => std::future::pending().await,
             }
             let is_due = due.is_some_and(|due| due <= Instant::now());
-            if self.read_again().await || is_due {
+            if self.follows_files() && self.read_again().await || is_due {
                 return;
             }
         }
@@ -138,13 +147,14 @@ impl Sources {
             let Ok(text) = tokio::fs::read(&*path).await else { continue };
             *stamp = now;
             let read = ResolvConf::read(&String::from_utf8_lossy(&text)).nameservers;
-            let path = path.display();
+            let shown = path.display();
             if read.is_empty() {
-                tracing::warn!(target: "plugin/forward", "{path} names no server any more; \
+                tracing::warn!(target: "plugin/forward", "{shown} names no server any more; \
                      those that it named before stay in use");
             } else if read != *servers {
-                tracing::info!(target: "plugin/forward", "{path} names other servers: {read:?}");
+                tracing::info!(target: "plugin/forward", "{shown} names other servers: {read:?}");
                 *servers = read;
+                self.files.note(path, &text);
                 changed = true;
             }
         }

@@ -66,6 +66,7 @@ impl Rutter {
             site: &site,
             root: &mut PathBuf::new(),
             previous: &self.parts.kept,
+            files: &crate::files::Files::disk(false),
             parts: &mut parts,
             capabilities: &mut crate::capabilities::Capabilities::default(),
             whole: &Arc::default(),

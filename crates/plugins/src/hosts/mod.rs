@@ -8,6 +8,7 @@ mod table;
 
 use crate::directive::{Built, Directive};
 use crate::env::{Env, Tasks};
+use crate::files::{Content, Files};
 use crate::metrics::{Gauge, labels};
 use crate::stamp::Stamp;
 use crate::zones::Zones;
@@ -44,11 +45,13 @@ impl Directive for Hosts {
     fn build(config: Config, env: &mut Env<'_>) -> Built {
         let path = env.path(&config.file);
         let Config { zones, inline, reverse, .. } = &config;
-        let followed = !config.reload.is_zero();
-        let key = format!("{path:?} {zones:?} {inline:?} {reverse} {followed}");
+        let files = env.files();
+        let followed = !config.reload.is_zero() && files.can_change();
+        let origin = files.origin();
+        let key = format!("{origin} {path:?} {zones:?} {inline:?} {reverse} {followed}");
         let metrics = Metrics::new(env, &path.display().to_string());
         let source = env.keep(key, || Source::new(path.clone(), &config, metrics));
-        if let Err(error) = source.load() {
+        if let Err(error) = source.load(&files) {
             let path = path.display();
             let warning = match error.kind() {
                 io::ErrorKind::NotFound => format!("File does not exist: {path}"),
@@ -58,7 +61,7 @@ impl Directive for Hosts {
         }
         if followed {
             let (watched, every) = (source.clone(), config.reload);
-            env.on_start(move |runtime| watched.watch(runtime, every));
+            env.on_start(move |runtime| watched.watch(runtime, every, files));
         }
         Ok(Some(Box::new(Self {
             zones: Zones::new(&config.zones),
@@ -162,8 +165,14 @@ struct Source {
     table: ArcSwap<Table>,
     metrics: Metrics,
     /// The file as it was when it was read last; none if it never could be.
-    read: Mutex<Option<Stamp>>,
+    read: Mutex<Option<Read>>,
     tasks: Tasks,
+}
+
+/// A file when it was read last.
+struct Read {
+    stamp: Option<Stamp>,
+    noted: Option<Content>,
 }
 
 impl Source {
@@ -183,21 +192,24 @@ impl Source {
 
     /// Reads the file if it is not as it was. One that cannot be read leaves what was read last; if
     /// that is nothing, the lines of the block are all.
-    fn load(&self) -> io::Result<()> {
+    fn load(&self, files: &Files) -> io::Result<()> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        let stamp = Stamp::of(&self.path);
-        if stamp.is_some() && *read == stamp {
+        let stamp = files.stamp(&self.path);
+        if let Some(before) = read.as_ref().filter(|read| stamp.is_some() && read.stamp == stamp) {
+            if let Some(content) = &before.noted {
+                files.note_again(&self.path, content);
+            }
             return Ok(());
         }
-        let octets = std::fs::read(&self.path);
+        let octets = files.read(&self.path);
         if octets.is_ok() || read.is_none() {
             self.publish(octets.as_deref().unwrap_or_default());
         }
-        octets?;
+        let noted = files.note(&self.path, &octets?);
         if let Some(stamp) = &stamp {
             self.metrics.timestamp.set(stamp.modified_seconds());
         }
-        *read = stamp;
+        *read = Some(Read { stamp, noted });
         Ok(())
     }
 
@@ -219,7 +231,7 @@ impl Source {
     }
 
     /// Looks for changes from time to time. A file that has gone keeps its last content.
-    fn watch(self: &Arc<Self>, runtime: &Handle, every: Duration) {
+    fn watch(self: &Arc<Self>, runtime: &Handle, every: Duration, files: Arc<Files>) {
         let source = Arc::downgrade(self);
         self.tasks.restart(runtime, async move {
             let mut told = None;
@@ -230,7 +242,8 @@ impl Source {
                     continue;
                 }
                 // A large file must not hold up the questions that wait.
-                let loaded = tokio::task::spawn_blocking(move || source.load()).await;
+                let files = files.clone();
+                let loaded = tokio::task::spawn_blocking(move || source.load(&files)).await;
                 let failure = loaded.ok().and_then(Result::err).map(|error| error.to_string());
                 if let Some(failure) = failure.as_ref().filter(|_| failure != told) {
                     tracing::warn!(target: "plugin/hosts", "File cannot be read: {failure}");

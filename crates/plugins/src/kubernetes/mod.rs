@@ -15,11 +15,12 @@ mod transfer;
 mod wasted;
 
 use crate::clusters::common::Reading;
-use crate::clusters::{Clusters, Snapshot, Source, StateDirectory, Stored, Watched, wait_for};
+use crate::clusters::{Clusters, Snapshot, Source, Stored, Watched, wait_for};
 use crate::directive::{Built, Directive};
 use crate::env::{Describe, Env};
 use crate::handover::Transfer;
 use crate::search_path::{self, SearchPath};
+use crate::state::StateDirectory;
 use crate::zones::Zones;
 use chain::{Exchange, Failure, Plugin, Step};
 use cluster::manifests::Manifests;
@@ -187,7 +188,10 @@ fn server(config: &Config, env: &Env<'_>) -> (Server, String) {
             // CoreDNS takes an address without a scheme too.
             let url = if url.contains("://") { url.clone() } else { format!("http://{url}") };
             let host = url.split("://").nth(1).unwrap_or(&url).trim_end_matches('/').to_owned();
-            (Server::Endpoint { url, tls: config.tls_files(|file| env.path(file)) }, host)
+            let tls = config.tls_files(|file| env.path(file));
+            let of_tls = tls.clone().map(|tls| [tls.certificate, tls.key, tls.ca]);
+            env.files().note_secrets(of_tls.into_iter().flatten());
+            (Server::Endpoint { url, tls }, host)
         }
         _ => config.common.server(env),
     }

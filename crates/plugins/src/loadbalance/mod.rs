@@ -61,7 +61,7 @@ impl Directive for LoadBalance {
                     Ok(weights) => weights,
                     Err(why) => return Err(Mistake::error(Code::BadValue, at, why).into()),
                 };
-                let order = Order::Weighted(Arc::new(Source::new(path, weights)));
+                let order = Order::Weighted(Arc::new(Source::new(path, weights, env.files())));
                 let plugin = Arc::new(Self { order, dice, tasks });
                 let watching = plugin.clone();
                 env.on_start(move |runtime| watching.watch(runtime, config.reload));
@@ -163,6 +163,7 @@ impl LoadBalance {
     fn watch(&self, runtime: &Handle, every: Duration) {
         if let Order::Weighted(source) = &self.order
             && !every.is_zero()
+            && source.can_change()
         {
             self.tasks.spawn(runtime, weights::watch(source.clone(), every));
         }

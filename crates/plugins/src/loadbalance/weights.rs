@@ -1,6 +1,7 @@
 //! The file of weights: names, and behind each of them its addresses with their weights.
 
 use super::arrange::address;
+use crate::files::Files;
 use arc_swap::{ArcSwap, Guard};
 use std::collections::HashMap;
 use std::fmt;
@@ -22,6 +23,7 @@ pub(super) struct Weights {
 pub(super) struct Source {
     path: PathBuf,
     weights: ArcSwap<Weights>,
+    files: Arc<Files>,
 }
 
 impl Weights {
@@ -77,8 +79,13 @@ fn weighted(address: &str, weight: &str) -> Result<(IpAddr, u8), Why> {
 
 impl Source {
     /// The file at `path`, which has said `weights`.
-    pub(super) fn new(path: PathBuf, weights: Weights) -> Self {
-        Self { path, weights: ArcSwap::from_pointee(weights) }
+    pub(super) fn new(path: PathBuf, weights: Weights, files: Arc<Files>) -> Self {
+        Self { path, weights: ArcSwap::from_pointee(weights), files }
+    }
+
+    /// Whether it may say something else later.
+    pub(super) fn can_change(&self) -> bool {
+        self.files.can_change()
     }
 
     /// What it says.
@@ -99,6 +106,7 @@ impl Source {
         };
         match Weights::read(text) {
             Ok(weights) => {
+                self.files.note(&self.path, &weights.text);
                 self.weights.store(Arc::new(weights));
                 tracing::info!(
                     target: "plugin/loadbalance",

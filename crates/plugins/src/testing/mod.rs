@@ -121,7 +121,8 @@ pub(crate) fn mistakes(corefile: &str) -> Vec<String> {
 
 fn build(corefile: &str, process: &Process, previous: &Kept) -> (Vec<String>, Option<Assembly>) {
     let parsed = corefile::parse("Corefile", corefile.as_bytes(), &());
-    let surroundings = Surroundings { process, port: 53, previous };
+    let surroundings =
+        Surroundings { process, port: 53, previous, files: &crate::files::Files::disk(false) };
     let Outcome { assembly, mut mistakes, .. } =
         assemble(&parsed.blocks, &parsed.sources, &surroundings);
     mistakes.append(parsed.mistakes);

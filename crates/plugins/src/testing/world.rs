@@ -3,6 +3,7 @@
 
 use crate::directive::Directive;
 use crate::env::{Env, Parts, Process, Site};
+use crate::files::Files;
 use crate::kept::Kept;
 use chain::{
     Block, Chain, Client, Clock, Ended, Exchange, Link, Moment, Plugin, Resolving, Rest, Router,
@@ -85,6 +86,7 @@ impl World {
             site: &site,
             root: &mut PathBuf::new(),
             previous: &self.kept,
+            files: &Files::disk(false),
             parts: &mut parts,
             capabilities: &mut crate::capabilities::Capabilities::default(),
             whole: &Arc::default(),

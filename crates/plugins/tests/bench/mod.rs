@@ -3,6 +3,7 @@
 use chain::{Client, Clock, Ended, Exchange, Moment, Transport};
 use plugins::assemble::{Assembly, Surroundings, assemble};
 use plugins::env::Process;
+use plugins::files::Files;
 use plugins::kept::Kept;
 use plugins::lines::Lines;
 use plugins::metrics::Registry;
@@ -160,7 +161,8 @@ impl Bench {
 
 fn assembled(corefile: &str, process: &Process) -> Assembly {
     let parsed = corefile::parse("Corefile", corefile.as_bytes(), &());
-    let surroundings = Surroundings { process, port: 53, previous: &Kept::default() };
+    let files = &Files::disk(false);
+    let surroundings = Surroundings { process, port: 53, previous: &Kept::default(), files };
     let outcome = assemble(&parsed.blocks, &parsed.sources, &surroundings);
     let rendered = outcome.mistakes.render(&parsed.sources, false);
     outcome.assembly.unwrap_or_else(|| panic!("{rendered}"))

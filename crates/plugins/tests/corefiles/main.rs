@@ -13,6 +13,7 @@ use chain::{Clock, Moment};
 use corefile::{Code, Parsed, Severity, Unreadable, check_directives, modernise, parse};
 use plugins::assemble::{Outcome, Surroundings, assemble};
 use plugins::env::Process;
+use plugins::files::Files;
 use plugins::kept::Kept;
 use plugins::lines::Lines;
 use plugins::metrics::Registry;
@@ -145,7 +146,9 @@ pub(crate) fn check(path: &str, text: &[u8]) -> Parsed {
     let mut parsed = parse(path, text, &World);
     let legacy = modernise(&mut parsed.blocks);
     let previous = Kept::default();
-    let surroundings = Surroundings { process: &PROCESS, port: 53, previous: &previous };
+    let files = Files::disk(false);
+    let surroundings =
+        Surroundings { process: &PROCESS, port: 53, previous: &previous, files: &files };
     let Outcome { mistakes, .. } = assemble(&parsed.blocks, &parsed.sources, &surroundings);
     parsed.mistakes.append(mistakes);
     parsed.mistakes.append(legacy);

@@ -2,8 +2,10 @@
 
 use crate::commands::fmt::{replace, text_of};
 use crate::commands::{complain, print, read, stderr_has_colors};
+use crate::settings::footprint::Footprint;
 use crate::settings::source::Machine;
 use corefile::{Migration, Release};
+use plugins::files::Files;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
@@ -48,7 +50,12 @@ pub(crate) fn run(words: &[String]) -> ExitCode {
 /// Whether nothing is left to be decided.
 fn migrate(options: &Options) -> io::Result<bool> {
     let (name, text) = text_of(&options.file)?;
-    let migration = match corefile::migrate(name, &text, &Machine::default(), options.to) {
+    let migration = match corefile::migrate(
+        name,
+        &text,
+        &Machine::new(&Files::disk(false), Footprint::default()),
+        options.to,
+    ) {
         Ok(migration) => migration,
         Err(parsed) => {
             complain(&parsed.mistakes.render(&parsed.sources, stderr_has_colors()));

@@ -1,13 +1,12 @@
 //! `rutter [flags]`: serve, as CoreDNS does.
 
 use crate::clock::SystemClock;
-use crate::commands::{complain, print, stderr_has_colors};
+use crate::commands::{complain, print};
 use crate::engine::Engine;
 use crate::log::Log;
 use crate::reload::{Outcome, Reloader, Trigger};
 use crate::settings::flags::{Flags, STATE_INTERVAL, USAGE};
-use crate::settings::fragments::Texts;
-use crate::settings::source::{Built, Source};
+use crate::settings::source::Source;
 use plugins::env::{Fatal, Process};
 use plugins::lines::Lines;
 use plugins::metrics::Registry;
@@ -108,31 +107,20 @@ async fn serve_until_stopped(engine: &mut Engine, source: Source, flags: &Flags)
         Ok(signals) => signals,
         Err(error) => return fail(&format!("signals: {error}")),
     };
-    let built = match engine.build_around(&source, &Texts::new()) {
-        Ok(built) => built,
-        Err(error) => {
-            return fail(&format!("loading Corefile via flag: open {}: {error}", source.name()));
-        }
-    };
-    if !built.mistakes.is_empty() {
-        complain(&built.mistakes.render(&built.sources, stderr_has_colors()));
-    }
-    let mut reloader = Reloader::new(source, &built, &engine.process.metrics);
-    let Built { assembly: Some(assembly), .. } = built else { return ExitCode::FAILURE };
-    let banner = (!flags.quiet).then(|| banner(&assembly.servers));
-    let started = tokio::select! {
-        started = engine.serve(assembly) => started,
+    let mut reloader = Reloader::new(source, &engine.process);
+    let began = tokio::select! {
+        began = reloader.begin(engine) => began,
         stop = signals.stop() => return stopped_early(stop),
     };
-    if let Err(error) = started {
-        return fail(&error.to_string());
-    }
+    let Ok(banner) = began else { return ExitCode::FAILURE };
     if engine.addresses().is_empty() {
         print(&version_lines());
         return ExitCode::SUCCESS;
     }
     reloader.announce(engine);
-    engine.process.lines.push(banner.unwrap_or_default().as_bytes());
+    if !flags.quiet {
+        engine.process.lines.push(banner.as_bytes());
+    }
     let pidfile = flags.pidfile.as_deref().and_then(Pidfile::write);
     let stop = run_until_signal(engine, &mut reloader, &mut signals).await;
     drop(pidfile);
@@ -328,7 +316,7 @@ fn report_panics(lines: Arc<Lines>, debug: Arc<AtomicBool>) {
 }
 
 /// A line for each zone and address, then what this is.
-fn banner(servers: &[plugins::assemble::Server]) -> String {
+pub(crate) fn banner(servers: &[plugins::assemble::Server]) -> String {
     let mut text = String::new();
     for server in servers {
         let port = server.address.port();

@@ -19,7 +19,8 @@ pub(crate) struct Flags {
     pub port: u16,
     /// Where to write the process id (`-pidfile`).
     pub pidfile: Option<PathBuf>,
-    /// Where what is known of clusters is kept for the next start (`-state-dir`).
+    /// Where what is known of clusters, and the configuration that serves, is kept for the next start
+    /// (`-state-dir`).
     pub state_dir: Option<PathBuf>,
     /// How often, at most, it is written (`-state-interval`).
     pub state_interval: Duration,
@@ -107,7 +108,8 @@ Usage: rutter [flags]            serve, as CoreDNS does
   -dns.port PORT   default port (default 53)
   -p PORT          the same
   -pidfile FILE    write the process id here
-  -state-dir DIR   keep what is known of Kubernetes here, to answer after a restart without its API
+  -state-dir DIR   keep what is known of Kubernetes and the configuration that serves here, to answer
+                   after a restart without the API, or on a Corefile that is broken
   -state-interval DURATION
                    write there this often, at most (default 30s)
   -plugins         list the directives and exit

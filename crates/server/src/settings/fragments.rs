@@ -112,7 +112,7 @@ impl<B: FnMut(&Replaced) -> io::Result<Built>> Rounds<'_, B> {
             earlier: instead.is_some(),
         });
         let set_aside = set_aside.collect();
-        let Built { text, everything, .. } = whole;
-        Built { set_aside, text, everything, ..rest }
+        let Built { text, everything, desired, .. } = whole;
+        Built { set_aside, text, everything, desired, ..rest }
     }
 }

@@ -4,3 +4,4 @@ pub(crate) mod flags;
 pub(crate) mod footprint;
 pub(crate) mod fragments;
 pub(crate) mod source;
+pub(crate) mod watcher;

@@ -2,8 +2,10 @@
 
 use crate::settings::footprint::Footprint;
 use crate::settings::fragments::{Replaced, SetAside, Texts, build_around};
+use aws_lc_rs::digest::{Context, SHA256};
 use corefile::{Mistakes, Parsed, Sources, Unreadable};
 use plugins::assemble::{Assembly, Outcome};
+use plugins::files::Files;
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
@@ -39,6 +41,11 @@ pub(crate) struct Built {
     pub sources: Sources,
     /// What the configuration says, without its layout.
     pub content: Vec<u8>,
+    /// A hash of the Corefile and its imports as they are written: 52 bits, which a metric can hold
+    /// without loss. Of what was built: without fragments that are set aside.
+    pub hash: i64,
+    /// The same of what is on the disk.
+    pub desired: i64,
     /// Whether there is no server block at all.
     pub is_empty: bool,
     /// The files that decide what the configuration says, as they were before they were read.
@@ -89,36 +96,49 @@ impl Source {
         }
     }
 
-    /// Reads the Corefile and lets `assemble` build it.
+    /// Reads the Corefile, imports from the disk, and lets `assemble` build it.
+    pub(crate) fn build(&self, assemble: impl FnOnce(&Parsed) -> Outcome) -> io::Result<Built> {
+        self.build_from(&Files::disk(false), assemble)
+    }
+
+    /// As [`Source::build`], with imports and variables from `files`.
     ///
     /// An empty one is built as the default configuration, as CoreDNS does; [`Built::is_empty`]
     /// tells.
-    pub(crate) fn build(&self, assemble: impl FnOnce(&Parsed) -> Outcome) -> io::Result<Built> {
-        self.build_with(&Replaced::new(), assemble)
+    pub(crate) fn build_from(
+        &self,
+        files: &Files,
+        assemble: impl FnOnce(&Parsed) -> Outcome,
+    ) -> io::Result<Built> {
+        self.build_with(files, &Replaced::new(), assemble)
     }
 
-    /// As [`Source::build`]; if only fragments are at fault, then around them. `good` has the texts
-    /// with which fragments have served.
+    /// As [`Source::build_from`]; if only fragments are at fault, then around them. `good` has the
+    /// texts with which fragments have served.
     pub(crate) fn build_around(
         &self,
+        files: &Files,
         good: &Texts,
         assemble: impl Fn(&Parsed) -> Outcome,
     ) -> io::Result<Built> {
-        build_around(good, |replaced| self.build_with(replaced, &assemble))
+        build_around(good, |replaced| self.build_with(files, replaced, &assemble))
     }
 
     fn build_with(
         &self,
+        files: &Files,
         replaced: &Replaced,
         assemble: impl FnOnce(&Parsed) -> Outcome,
     ) -> io::Result<Built> {
-        let machine = Machine { seen: RefCell::new(self.footprint()), replaced: Some(replaced) };
-        let mut parsed = corefile::parse(&self.name, &self.read()?, &machine);
+        let machine = Machine { replaced: Some(replaced), ..Machine::new(files, self.footprint()) };
+        let text = self.read()?;
+        machine.take(&self.name, &text);
+        let mut parsed = corefile::parse(&self.name, &text, &machine);
         let is_empty = parsed.is_empty() && !parsed.mistakes.has_errors();
         if is_empty {
             parsed = corefile::parse("default", DEFAULT, &machine);
         }
-        let text = machine.seen.into_inner();
+        let (text, hash) = machine.into_seen();
         let legacy = corefile::modernise(&mut parsed.blocks);
         let Outcome { mut assembly, mut mistakes, read } = assemble(&parsed);
         mistakes.append(legacy);
@@ -134,6 +154,8 @@ impl Source {
             content: corefile::content(&parsed.blocks),
             fragments: texts(&parsed.sources),
             set_aside: Vec::new(),
+            hash,
+            desired: hash,
             sources: parsed.sources,
             is_empty,
             text,
@@ -148,6 +170,11 @@ impl Source {
             footprint.add(path.clone());
         }
         footprint
+    }
+
+    /// Whether nobody has said what to serve.
+    pub(crate) fn is_default(&self) -> bool {
+        matches!(&self.text, Text::Given(text) if text == DEFAULT)
     }
 
     /// The name in messages.
@@ -182,31 +209,65 @@ fn stdin_is_a_device() -> bool {
         .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_char_device())
 }
 
-/// The files and the environment of this machine.
-#[derive(Default)]
-pub(crate) struct Machine<'r> {
+/// The files and the environment of this machine, or those of a copy.
+pub(crate) struct Machine<'a> {
+    files: &'a Files,
+    replaced: Option<&'a Replaced>,
     /// Every file and directory that was looked at, as it was just before: what changes while it is
     /// read has changed.
     seen: RefCell<Footprint>,
-    replaced: Option<&'r Replaced>,
+    /// Of every text that was read.
+    hash: RefCell<Context>,
+}
+
+impl<'a> Machine<'a> {
+    pub(crate) fn new(files: &'a Files, seen: Footprint) -> Self {
+        Self { files, replaced: None, seen: seen.into(), hash: Context::new(&SHA256).into() }
+    }
+
+    /// Notes that the configuration is made of this text.
+    fn take(&self, path: &str, text: &[u8]) {
+        self.files.note_text(Path::new(path), text);
+        let mut hash = self.hash.borrow_mut();
+        hash.update(&(text.len() as u64).to_be_bytes());
+        hash.update(text);
+    }
+
+    fn into_seen(self) -> (Footprint, i64) {
+        let digest = self.hash.into_inner().finish();
+        let bits =
+            digest.as_ref().iter().take(7).fold(0, |bits, octet| bits << 8 | i64::from(*octet));
+        (self.seen.into_inner(), bits >> 4)
+    }
 }
 
 impl corefile::Surroundings for Machine<'_> {
     fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
-        self.seen.borrow_mut().add(PathBuf::from(path));
-        match self.replaced.and_then(|replaced| replaced.get(path)) {
-            Some(Some(text)) => return Ok(text.clone().into_bytes()),
+        let read = match self.files.copy() {
+            Some(copy) => copy.read(Path::new(path)),
+            None => {
+                self.seen.borrow_mut().add(PathBuf::from(path));
+                File::open(path).and_then(read_all)
+            }
+        };
+        let read = match self.replaced.and_then(|replaced| replaced.get(path)) {
+            Some(Some(text)) => Ok(text.clone().into_bytes()),
             Some(None) => return Err(Unreadable::Missing),
-            None => {}
-        }
-        File::open(path).and_then(read_all).map_err(|error| match error.kind() {
+            None => read,
+        };
+        let text = read.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Unreadable::Missing,
             io::ErrorKind::IsADirectory => Unreadable::Directory,
             _ => Unreadable::Because(error.to_string()),
-        })
+        })?;
+        self.take(path, &text);
+        Ok(text)
     }
 
     fn list(&self, directory: &str) -> Vec<String> {
+        if let Some(copy) = self.files.copy() {
+            return names_in(Path::new(directory), &copy.paths());
+        }
         let directory = if directory.is_empty() { "." } else { directory };
         self.seen.borrow_mut().add(PathBuf::from(directory));
         let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
@@ -217,8 +278,23 @@ impl corefile::Surroundings for Machine<'_> {
     fn variable(&self, name: &str) -> Option<String> {
         // A name with `=` or NUL in it makes no variable; asking for it would panic.
         let possible = !name.is_empty() && !name.contains(['=', '\0']);
-        possible.then(|| std::env::var(name).ok()).flatten()
+        if let Some(copy) = self.files.copy() {
+            return copy.variable(name);
+        }
+        let value = possible.then(|| std::env::var(name).ok()).flatten()?;
+        self.files.note_variable(name, &value);
+        Some(value)
     }
+}
+
+/// What `directory` has, as far as it shows in these paths.
+fn names_in(directory: &Path, paths: &[PathBuf]) -> Vec<String> {
+    let below = paths.iter().filter_map(|path| path.strip_prefix(directory).ok());
+    let firsts = below.filter_map(|path| path.iter().next()?.to_str()).map(str::to_owned);
+    let mut names: Vec<_> = firsts.collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::engine::Engine;
 use crate::settings::source::Source;
 use corefile::{Mistake, Mistakes, Parsed, Sources};
 use plugins::assemble::{Outcome, Surroundings, assemble};
+use plugins::files::Files;
 use plugins::kept::Kept;
 use plugins::order::ORDER;
 use std::collections::BTreeSet;
@@ -61,9 +62,9 @@ impl Checked {
 
 /// Builds what a Corefile says, and looks for what will hurt.
 fn build(parsed: &Parsed, engine: &Engine, setting: &Setting) -> Outcome {
-    let nothing = Kept::default();
-    let surroundings =
-        Surroundings { process: &engine.process, port: engine.port, previous: &nothing };
+    let (nothing, files) = (Kept::default(), Files::disk(false));
+    let Engine { process, port, .. } = engine;
+    let surroundings = Surroundings { process, port: *port, previous: &nothing, files: &files };
     let mut outcome = assemble(&parsed.blocks, &parsed.sources, &surroundings);
     let order: Vec<_> = ORDER.iter().map(|entry| entry.name).collect();
     outcome.mistakes.append(lint::lint(&parsed.blocks, &setting.scene(&order)));

@@ -1,4 +1,4 @@
-//! The directory of `-state-dir`: files that are there whole or not at all.
+//! A directory that outlives the process (`-state-dir`): files that are there whole or not at all.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -21,7 +21,7 @@ const UNFINISHED: &str = ".tmp";
 ///
 /// Two pods on one node may share it while one replaces the other; the one that came first
 /// writes until it ends.
-pub(crate) struct StateDirectory {
+pub struct StateDirectory {
     path: PathBuf,
     /// Open, and locked, once it is ours; the system takes the lock back however the process ends.
     lock: Mutex<Option<File>>,
@@ -30,26 +30,27 @@ pub(crate) struct StateDirectory {
 
 impl StateDirectory {
     /// Nothing is looked at or made yet.
-    pub(crate) fn new(path: PathBuf) -> Self {
+    pub fn new(path: PathBuf) -> Self {
         Self { path, lock: Mutex::default(), in_use: Mutex::default() }
     }
 
     /// Where a file of this name is.
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
+    pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
     /// Keeps a file from being removed as unused until [`StateDirectory::let_go`].
-    pub(crate) fn hold(&self, name: &str) {
+    pub fn hold(&self, name: &str) {
         lock(&self.in_use).insert(name.to_owned());
     }
 
-    pub(crate) fn let_go(&self, name: &str) {
+    /// Lets it be removed.
+    pub fn let_go(&self, name: &str) {
         lock(&self.in_use).remove(name);
     }
 
     /// Makes the directory and sees that it is ours; removes what nobody needs any more.
-    pub(crate) fn prepare(&self, now: SystemTime) -> io::Result<()> {
+    pub fn prepare(&self, now: SystemTime) -> io::Result<()> {
         let mut held = lock(&self.lock);
         if held.is_none() {
             fs::create_dir_all(&self.path)?;
@@ -68,7 +69,7 @@ impl StateDirectory {
     }
 
     /// Removes what a killed process has left of a file of this name.
-    pub(crate) fn remove_unfinished(&self, name: &str) -> io::Result<()> {
+    pub fn remove_unfinished(&self, name: &str) -> io::Result<()> {
         match fs::remove_file(self.unfinished(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -81,7 +82,7 @@ impl StateDirectory {
 
     /// Puts what `write` writes into the place of a file. Until all of it is on the disk the old
     /// one stays, and after an error nothing is left of the new one.
-    pub(crate) fn replace<E: From<io::Error>>(
+    pub fn replace<E: From<io::Error>>(
         &self,
         name: &str,
         write: impl FnOnce(&mut BufWriter<File>) -> Result<(), E>,
