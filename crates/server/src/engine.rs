@@ -5,8 +5,9 @@ use crate::admin::http::{Http, HttpError};
 use crate::figures::Figures;
 use crate::settings::source::{Built, Source};
 use chain::{Client, Exchange, Router, Transport};
+use corefile::Parsed;
 use listen::{LaneSettings, Listener, OpenError, Service, SlowLane, Stats, TcpSettings, Workers};
-use plugins::assemble::{Assembly, Server, Surroundings, assemble};
+use plugins::assemble::{Assembly, Outcome, Server, Surroundings, assemble};
 use plugins::env::{Parts, Process};
 use plugins::files::Files;
 use plugins::kept::Kept;
@@ -89,10 +90,11 @@ struct Building {
 }
 
 impl Building {
-    fn build(&self, source: &Source, files: &Arc<Files>) -> io::Result<Built> {
+    /// Builds what was parsed, with these files.
+    fn assemble(&self, parsed: &Parsed, files: &Arc<Files>) -> Outcome {
         let Self { process, port, previous } = self;
         let surroundings = Surroundings { process, port: *port, previous, files };
-        source.build_from(files, |parsed| assemble(&parsed.blocks, &parsed.sources, &surroundings))
+        assemble(&parsed.blocks, &parsed.sources, &surroundings)
     }
 }
 
@@ -143,7 +145,8 @@ impl Engine {
 
     /// Reads and builds what `source` says now. Opens no socket. Blocks.
     pub(crate) fn build(&self, source: &Source) -> io::Result<Built> {
-        self.prepare().build(source, &Files::disk(false))
+        let (prepared, files) = (self.prepare(), Files::disk(false));
+        source.build(|parsed| prepared.assemble(parsed, &files))
     }
 
     /// As [`Engine::build`], on a thread where it may take its time: signals are heard meanwhile.
@@ -153,7 +156,9 @@ impl Engine {
         files: &Arc<Files>,
     ) -> io::Result<Built> {
         let (prepared, source, files) = (self.prepare(), source.clone(), files.clone());
-        let building = self.runtime.spawn_blocking(move || prepared.build(&source, &files));
+        let building = self.runtime.spawn_blocking(move || {
+            source.build_from(&files, |parsed| prepared.assemble(parsed, &files))
+        });
         building.await.map_err(io::Error::other)?
     }
 
