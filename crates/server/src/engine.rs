@@ -8,7 +8,7 @@ use crate::settings::source::{Built, Source};
 use chain::Router;
 use corefile::Parsed;
 use listen::{LaneSettings, Listener, OpenError, Service, SlowLane, Stats, TcpSettings, Workers};
-use plugins::assemble::{Assembly, Server, Surroundings, assemble};
+use plugins::assemble::{Assembly, Outcome, Server, Surroundings, assemble};
 use plugins::env::{Parts, Process};
 use plugins::files::Files;
 use plugins::kept::Kept;
@@ -90,21 +90,11 @@ struct Building {
 }
 
 impl Building {
-    /// With `good`, what only fragments keep from serving is built around them; those are the texts
-    /// with which they have served.
-    fn build(
-        &self,
-        source: &Source,
-        files: &Arc<Files>,
-        good: Option<&Texts>,
-    ) -> io::Result<Built> {
+    /// Builds what was parsed, with these files.
+    fn assemble(&self, parsed: &Parsed, files: &Arc<Files>) -> Outcome {
         let Self { process, port, previous } = self;
         let surroundings = Surroundings { process, port: *port, previous, files };
-        let assemble = |parsed: &Parsed| assemble(&parsed.blocks, &parsed.sources, &surroundings);
-        match good {
-            None => source.build_from(files, assemble),
-            Some(good) => source.build_around(files, good, assemble),
-        }
+        assemble(&parsed.blocks, &parsed.sources, &surroundings)
     }
 }
 
@@ -155,7 +145,8 @@ impl Engine {
 
     /// Reads and builds what `source` says now. Opens no socket. Blocks.
     pub(crate) fn build(&self, source: &Source) -> io::Result<Built> {
-        self.prepare().build(source, &Files::disk(false), None)
+        let (prepared, files) = (self.prepare(), Files::disk(false));
+        source.build(|parsed| prepared.assemble(parsed, &files))
     }
 
     /// As [`Engine::build`], on a thread where it may take its time: signals are heard meanwhile. With
@@ -167,8 +158,13 @@ impl Engine {
         good: Option<Texts>,
     ) -> io::Result<Built> {
         let (prepared, source, files) = (self.prepare(), source.clone(), files.clone());
-        let building =
-            self.runtime.spawn_blocking(move || prepared.build(&source, &files, good.as_ref()));
+        let building = self.runtime.spawn_blocking(move || {
+            let assemble = |parsed: &Parsed| prepared.assemble(parsed, &files);
+            match good {
+                None => source.build_from(&files, assemble),
+                Some(good) => source.build_around(&files, &good, assemble),
+            }
+        });
         building.await.map_err(io::Error::other)?
     }
 

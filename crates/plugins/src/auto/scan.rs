@@ -60,10 +60,15 @@ impl Folder {
                 authority.insert(zone);
             }
         }
-        for zone in before.iter().filter(|zone| authority.at(zone.origin()).is_none()) {
-            tracing::info!(target: "plugin/auto", "Deleting zone `{}'", zone.origin());
-            files.forget(zone.path());
-            changed = true;
+        for zone in before.iter() {
+            let now = authority.at(zone.origin());
+            if now.is_none_or(|now| now.path() != zone.path()) {
+                files.forget(zone.path());
+            }
+            if now.is_none() {
+                tracing::info!(target: "plugin/auto", "Deleting zone `{}'", zone.origin());
+                changed = true;
+            }
         }
         changed.then_some(authority)
     }
@@ -232,5 +237,25 @@ mod tests {
             assert_eq!(lines.len(), 1, "{lines:?}");
             assert!(lines[0].starts_with("WARNING plugin/auto Parse zone `one.test.' error: "));
         }
+    }
+
+    #[test]
+    fn only_the_file_that_a_zone_is_in_now_is_noted() {
+        let folder = tempfile::tempdir().unwrap();
+        let scanned =
+            Folder::new(folder.path().into(), r"(.*)\.[ab]", "{1}", Counter::new(1).into())
+                .unwrap();
+        let [first, second] = ["one.test.b", "one.test.a"].map(|name| folder.path().join(name));
+        let files = Files::disk(true);
+        let noted = || files.taken().files.into_keys().collect::<Vec<_>>();
+        std::fs::write(&first, ZONE).unwrap();
+        let zones = scanned.scan(&Authority::default(), &Nobody, &files).unwrap();
+        assert_eq!(noted(), std::slice::from_ref(&first));
+        std::fs::rename(&first, &second).unwrap();
+        let zones = scanned.scan(&zones, &Nobody, &files).unwrap();
+        assert_eq!(noted(), std::slice::from_ref(&second));
+        std::fs::remove_file(&second).unwrap();
+        scanned.scan(&zones, &Nobody, &files).unwrap();
+        assert!(noted().is_empty());
     }
 }

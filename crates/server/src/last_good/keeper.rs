@@ -38,6 +38,8 @@ struct State {
     serving: u64,
     /// What is on the disk: the revision of that one's files.
     kept: Option<u64>,
+    /// Whether a file had changed at the last look that nobody had read by then.
+    expects_change: bool,
     /// What went wrong last: the same is not logged again and again.
     complaint: String,
 }
@@ -163,9 +165,11 @@ impl Keeper {
         }
         match self.replace(corefile, &files.taken()) {
             Ok(()) => {
-                state.kept = Some(revision);
+                (state.kept, state.expects_change) = (Some(revision), false);
                 state.complaint.clear();
             }
+            // Its plugin will read it soon, and then it is what serves.
+            Err(CannotKeep::Changed(_)) if !state.expects_change => state.expects_change = true,
             Err(why) => {
                 self.failed[why.index()].increment(0);
                 let text = why.to_string();

@@ -150,7 +150,6 @@ fn every_row_of_the_table() {
 #[test]
 fn nothing_of_the_disk_is_mixed_in_until_all_of_it_is_good() {
     let mut world = World::new();
-    world.reload = "reload 2s 1s";
     world.leave(OLD);
     world.put(OnDisk::Partial);
     let process = world.start(NEW);
@@ -168,6 +167,7 @@ fn nothing_of_the_disk_is_mixed_in_until_all_of_it_is_good() {
         assert!(!world.says("more", 9));
     }
     world.put(OnDisk::Good);
+    // There is no `reload`, and nobody tells it to.
     world.soon(&process, "it moves over by itself", |world| world.serves(NEW));
     world.soon(&process, "new zones too", |world| world.says("more", 9));
     assert_eq!(world.status(), Some((0.0, true, false)));
@@ -295,25 +295,22 @@ fn a_config_map_that_is_replaced_serves_at_once() {
     let counter = "coredns_dns_requests_total{family=\"1\",proto=\"udp\",server=\"dns://:PORT\",\
                    type=\"A\",view=\"\",zone=\".\"}";
     let counter = counter.replace("PORT", &world.port().to_string());
-    let mut counted = 0.0;
+    let (mut counted, mut fastest) = (0.0, PATIENCE);
     for version in 2..=6 {
         let begun = Instant::now();
         world.mount(version);
         world.soon(&process, "it serves the new one", |world| world.says("corefile", version));
         println!("a ConfigMap that was replaced served after {:?}", begun.elapsed());
-        assert!(begun.elapsed() < Duration::from_secs(1) * slowness());
+        fastest = fastest.min(begun.elapsed());
         let now = world.metric(&counter).unwrap();
         assert!(now > counted, "counters go on: {counted} became {now}");
         counted = now;
     }
+    // Others use this machine too.
+    assert!(fastest < Duration::from_secs(1), "{fastest:?}");
     let kept = "…The new configuration took over in …, and kept …";
     let told = process.find_line(0, kept, Instant::now() + PATIENCE);
     assert!(told.is_some(), "{:#?}", process.lines());
-}
-
-/// How much longer than alone anything may take on a machine that others use too.
-fn slowness() -> u32 {
-    4
 }
 
 #[test]
