@@ -125,7 +125,7 @@ fn fmt_names_what_would_change_and_writes_it() {
 fn migrate_writes_a_corefile_that_serves_without_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("C");
-    std::fs::write(&path, ". {\n    log stdout\n    proxy . 127.0.0.1\n}\n").unwrap();
+    std::fs::write(&path, ". {\n    log stdout\n    proxy . 192.0.2.53\n}\n").unwrap();
     let path = path.to_str().unwrap();
     assert_eq!(output(&["migrate", "-w", path]).status.code(), Some(0));
     let Output { status, stderr, .. } = output(&["check", path]);

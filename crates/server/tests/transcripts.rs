@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The pages that are run.
-const PAGES: &[&str] = &["fmt.md", "migrate.md"];
+const PAGES: &[&str] = &["fmt.md", "migrate.md", "mistakes.md"];
 
 /// What a command of a shell prints, to either stream.
 fn run(command: &str, folder: &Path) -> String {
