@@ -54,6 +54,7 @@ mod reload;
 mod reply_kind;
 mod rewrite;
 mod root;
+pub mod rutter_admin;
 pub mod search_path;
 pub mod stamp;
 #[cfg(test)]
