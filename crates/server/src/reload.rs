@@ -1,5 +1,6 @@
 //! When a new configuration takes over, and what happens if it cannot.
 
+use crate::admin::history::{Became, History};
 use crate::engine::Engine;
 use crate::settings::footprint::Footprint;
 use crate::settings::fragments::{SetAside, Texts};
@@ -42,13 +43,19 @@ pub(crate) struct Reloader {
     fragments: Texts,
     set_aside: Arc<Gauge>,
     failures: Arc<Counter>,
+    history: Arc<History>,
     /// The metric that says which configuration serves; it ends with what holds it.
     version: Option<Arc<Gauge>>,
 }
 
 impl Reloader {
     /// The configuration that the process starts with.
-    pub(crate) fn new(source: Source, built: &Built, metrics: &Registry) -> Self {
+    pub(crate) fn new(
+        source: Source,
+        built: &Built,
+        metrics: &Registry,
+        history: Arc<History>,
+    ) -> Self {
         let help = "Configurations that were refused, so that the one before serves on.";
         let aside = "Fragments whose files are not in force because they would stop the rest.";
         let reloader = Self {
@@ -59,6 +66,7 @@ impl Reloader {
             fragments: built.fragments.clone(),
             set_aside: metrics.gauge("rutter_config_fragments_set_aside", aside, ""),
             failures: metrics.counter("coredns_reload_failed_total", help, ""),
+            history,
             version: None,
         };
         reloader.tell_of_fragments(&built.set_aside);
@@ -68,6 +76,7 @@ impl Reloader {
     /// Names the fragments that are not in force.
     fn tell_of_fragments(&self, set_aside: &[SetAside]) {
         self.set_aside.set(set_aside.len() as i64);
+        self.history.set_aside(set_aside);
         for SetAside { path, earlier, errors } in set_aside {
             let instead = if *earlier {
                 "what it said when last it was good serves on"
@@ -149,6 +158,7 @@ impl Reloader {
         self.content = built.content;
         self.fragments = built.fragments;
         self.failed = false;
+        self.history.attempted(Became::Reloaded, &lines);
         tracing::info!(target: "rutter", "Reloading complete");
         Outcome::Reloaded
     }
@@ -156,6 +166,7 @@ impl Reloader {
     fn refuse(&mut self, trigger: Trigger, reasons: &[String]) -> Outcome {
         self.failed = true;
         self.failures.increment(0);
+        self.history.attempted(Became::Refused, reasons);
         for reason in reasons {
             tracing::error!(target: "rutter", "Restart failed: {reason}");
         }

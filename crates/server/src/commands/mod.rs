@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod serve;
+pub(crate) mod status;
 
 use clap::error::ErrorKind;
 use std::io::Write;
@@ -20,6 +21,7 @@ pub(crate) const COMMANDS: &[(&str, Run)] = &[
     ("demo", demo::run),
     ("explain", explain::run),
     ("serve", serve::run),
+    ("status", status::run),
 ];
 
 /// The options of the command `name`; or the exit code, once help or what is wrong has been printed.

@@ -116,7 +116,8 @@ async fn serve_until_stopped(engine: &mut Engine, source: Source, flags: &Flags)
     if !built.mistakes.is_empty() {
         complain(&built.mistakes.render(&built.sources, stderr_has_colors()));
     }
-    let mut reloader = Reloader::new(source, &built, &engine.process.metrics);
+    let mut reloader =
+        Reloader::new(source, &built, &engine.process.metrics, engine.situation.history.clone());
     let Built { assembly: Some(assembly), .. } = built else { return ExitCode::FAILURE };
     let banner = (!flags.quiet).then(|| banner(&assembly.servers));
     let started = tokio::select! {

@@ -96,6 +96,7 @@ pub(crate) const USAGE: &str = "\
 Usage: rutter [flags]            serve, as CoreDNS does
        rutter check [FILE]       find every mistake of a Corefile, without serving
        rutter explain NAME       say why a name gets the answer that it gets
+       rutter status             say how the server that runs here is
        rutter demo [--once]      serve a small company on loopback and ask it questions
 
   -conf FILE       Corefile to load; `stdin` reads standard input (default ./Corefile if it exists)
