@@ -114,8 +114,8 @@ impl Answers {
         };
         let Some(serving) = self.situation.serving() else { return Answer::ending() };
         let clock = self.situation.clock.clone();
-        // A question that waits is not left in the middle, even if nobody waits for it: it ends by
-        // itself, in ten seconds, and there are a dozen of them at most.
+        // A question that waits is not left in the middle, even if whoever asks goes away: each ends by
+        // itself in ten seconds, and there are two for each domain of the search list.
         let told = Handle::current().spawn(async move {
             let _place = place;
             let listeners = serving.listeners.iter().map(|(at, router)| (*at, &**router)).collect();
