@@ -34,6 +34,7 @@ pub mod handover;
 mod health;
 mod hostname;
 mod hosts;
+pub mod inspect;
 mod k8s_external;
 mod k8s_gateway;
 pub mod kept;

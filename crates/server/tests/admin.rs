@@ -10,6 +10,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 use tempfile::TempDir;
 use testkit::dns::Client;
+use testkit::upstream::{FakeUpstream, Script};
 use testkit::{PortBlock, Process, http, until};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -194,6 +195,125 @@ fn a_running_server_explains_as_a_corefile_does() {
     assert_eq!(both.status.code(), Some(2));
 }
 
+const FORWARDED: &str = "\
+a.test {
+    rutter_admin {ADMIN}
+    hosts {
+        10.0.0.1 www.a.test
+    }
+}
+. {
+    cache 30 {
+        success 100
+    }
+    forward . {UPSTREAM} {
+        policy sequential
+        max_concurrent 50
+    }
+}
+";
+
+const UPSTREAM: &str = "\
+www.example.org A
+;; NOERROR ra rd
+www.example.org. 60 IN A 192.0.2.80
+
+gone.example.org A
+;; NXDOMAIN ra rd
+;; AUTHORITY
+example.org. 60 IN SOA ns.example.org. root.example.org. 1 2 3 4 5
+";
+
+/// A server that forwards, has asked for each name above, and has the first one in its cache twice.
+fn forwarding() -> (Site, FakeUpstream, Process) {
+    let upstream = FakeUpstream::start(0, Script::read(UPSTREAM, 1).unwrap()).unwrap();
+    let site = Site::new(&FORWARDED.replace("{UPSTREAM}", &upstream.address().to_string()));
+    let process = site.start();
+    let mut client = Client::new(site.ports.port(0));
+    let answer = "www.example.org. 30 IN A 192.0.2.80";
+    client.expect("www.example.org A", &format!(";; NOERROR ra rd\n{answer}")).unwrap();
+    client.expect("www.example.org A", &format!(";; NOERROR aa ra rd\n{answer}")).unwrap();
+    let denial = "example.org. * IN SOA ns.example.org. root.example.org. 1 2 3 4 5";
+    let denied = format!(";; NXDOMAIN ra rd\n;; AUTHORITY\n{denial}");
+    client.expect("gone.example.org A", &denied).unwrap();
+    (site, upstream, process)
+}
+
+#[test]
+fn servers_and_caches_tell_how_they_are() {
+    let (site, upstream, _process) = forwarding();
+    let ask = |target: &str| serde_json::from_str::<Value>(&site.ask(target).body).unwrap();
+    let line = &ask("/v1/upstreams")["lines"][0];
+    assert!(line["place"].as_str().unwrap().ends_with("Corefile:11"), "{line}");
+    assert_eq!(line["from"], ".");
+    assert_eq!((&line["policy"], &line["in_flight_max"]), (&"sequential".into(), &50.into()));
+    let server = &line["servers"][0];
+    assert_eq!(server["address"], upstream.address().to_string());
+    assert_eq!((&server["answers"], &server["down"]), (&2.into(), &false.into()));
+    let cache = &ask("/v1/cache")["caches"][0];
+    assert_eq!((&cache["successes"], &cache["successes_max"]), (&1.into(), &100.into()));
+    assert_eq!((&cache["denials"], &cache["kept"]), (&1.into(), &Value::Null));
+    assert_eq!((&cache["requests"], &cache["hits_success"]), (&3.into(), &1.into()));
+    assert!(cache["octets"].as_u64().unwrap() > 0);
+    let kept = |name| ask(&format!("/v1/cache?name={name}"))["caches"][0]["kept"].clone();
+    let www = kept("WWW.example.org");
+    assert_eq!(
+        (&www[0]["rcode"], &www[0]["ttl"], &www[1]),
+        (&"NOERROR".into(), &30.into(), &Value::Null)
+    );
+    assert!(www[0]["records"][0].as_str().unwrap().ends_with("IN A 192.0.2.80"), "{www}");
+    assert_eq!(kept("gone.example.org")[0]["rcode"], "NXDOMAIN");
+    assert_eq!(kept("new.example.org"), serde_json::json!([]));
+}
+
+/// Where `value` is not as `schema` of `document` has it.
+fn faults(document: &Value, schema: &Value, value: &Value) -> Vec<String> {
+    if let Some(path) = schema["$ref"].as_str() {
+        let schema = document.pointer(path.trim_start_matches('#')).unwrap();
+        return faults(document, schema, value);
+    }
+    if let Some(any) = schema["anyOf"].as_array() {
+        let fits = any.iter().any(|schema| faults(document, schema, value).is_empty());
+        return if fits { Vec::new() } else { vec![format!("{value} fits none of {any:?}")] };
+    }
+    if let Some(words) = schema["enum"].as_array() {
+        let fits = words.contains(value);
+        return if fits { Vec::new() } else { vec![format!("{value} is not in {words:?}")] };
+    }
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_u64() => "integer",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let allowed = schema["type"].as_str().into_iter();
+    let several = schema["type"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let mut allowed = allowed.chain(several);
+    if !allowed.any(|it| it == kind || it == "number" && kind == "integer") {
+        return vec![format!("{value} must be {}", schema["type"])];
+    }
+    let mut found = Vec::new();
+    for item in value.as_array().into_iter().flatten() {
+        found.extend(faults(document, &schema["items"], item));
+    }
+    let Some(properties) = schema["properties"].as_object() else { return found };
+    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if value.get(name).is_none() {
+            found.push(format!("{name} is missing"));
+        }
+    }
+    for (name, value) in value.as_object().into_iter().flatten() {
+        match properties.get(name) {
+            Some(schema) => found.extend(faults(document, schema, value)),
+            None => found.push(format!("{name} is not described")),
+        }
+    }
+    found
+}
+
 /// A request in full; the status of its response, and whether it came in time.
 fn raw(site: &Site, request: &str) -> String {
     let mut stream = TcpStream::connect(site.admin()).unwrap();
@@ -209,8 +329,7 @@ const BROKEN: &[&str] =
 
 #[test]
 fn the_description_is_true() {
-    let site = Site::new(COREFILE);
-    let _process = site.start();
+    let (site, _upstream, _process) = forwarding();
     let document = site.ask("/v1/openapi.json");
     assert_eq!(document.status, 200);
     let document: Value = serde_json::from_str(&document.body).unwrap();
@@ -231,7 +350,19 @@ fn the_description_is_true() {
                 given.iter().map(|(name, value)| format!("{name}={value}")).collect();
             format!("{path}?{}", given.join("&"))
         };
-        assert_eq!(site.ask(&target(&valid)).status, 200, "{path}");
+        for given in [&[][..], &valid] {
+            let response = site.ask(&target(given));
+            if response.status == 400 && given.is_empty() {
+                assert!(parameters.iter().any(|it| it["required"] == true), "{path}");
+                continue;
+            }
+            assert_eq!(response.status, 200, "{path}");
+            let content = &get["responses"]["200"]["content"]["application/json"];
+            if let Ok(told) = serde_json::from_str(&response.body) {
+                let found = faults(&document, &content["schema"], &told);
+                assert!(found.is_empty(), "{path}: {found:#?}");
+            }
+        }
         assert_eq!(site.ask(&format!("{path}?unheard=of")).status, 400, "{path}");
         let mut wrong = 0;
         for parameter in parameters {
@@ -263,6 +394,7 @@ fn the_description_is_true() {
     for (request, status) in [
         (long.as_str(), " 431 "),
         ("GET / HTTP/1.0\r\n\r\n", " 404 "),
+        ("GET /v1/status HTTP/1.0\r\nHost: example.org\r\n\r\n", " 421 "),
         ("\0\0\0\r\n\r\n", " 400 "),
         ("HEAD /v1/status HTTP/1.0\r\n\r\n", " 200 "),
     ] {

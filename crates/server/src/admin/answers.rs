@@ -1,5 +1,6 @@
 //! What is answered at which path. Nothing here changes anything.
 
+use crate::admin::inspected::{Caches, Upstreams};
 use crate::admin::parameters::Parameters;
 use crate::admin::situation::Situation;
 use crate::commands::explain::Output;
@@ -8,10 +9,12 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::HeaderValue;
 use hyper::{Method, Response, StatusCode, Uri};
+use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use wire::{NameBuf, RecordType};
 
 /// The description of all paths, for programs.
 const OPENAPI: &str = include_str!("openapi.json");
@@ -26,6 +29,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 
 /// The paths, with the parameters that they take.
 const PATHS: &[(&str, Path, &[&str])] = &[
+    ("/v1/cache", Path::Cache, &["name", "type"]),
     ("/v1/config", Path::Config, &[]),
     (
         "/v1/explain",
@@ -34,14 +38,17 @@ const PATHS: &[(&str, Path, &[&str])] = &[
     ),
     ("/v1/openapi.json", Path::OpenApi, &[]),
     ("/v1/status", Path::Status, &[]),
+    ("/v1/upstreams", Path::Upstreams, &[]),
 ];
 
 #[derive(Clone, Copy)]
 enum Path {
+    Cache,
     Config,
     Explain,
     OpenApi,
     Status,
+    Upstreams,
 }
 
 /// Answers whoever may connect.
@@ -84,15 +91,21 @@ impl Answers {
             Path::OpenApi => Some(Answer::good(JSON, OPENAPI.to_owned())),
             Path::Status => self.status(),
             Path::Config => self.config(),
+            Path::Upstreams => self.situation.serving().map(|it| Answer::json(&Upstreams::of(&it))),
+            Path::Cache => match about(&parameters) {
+                Ok(about) => {
+                    let serving = self.situation.serving();
+                    serving.map(|it| Answer::json(&Caches::of(&it, about.as_ref())))
+                }
+                Err(error) => return Answer::wrong(StatusCode::BAD_REQUEST, &error),
+            },
             Path::Explain => return self.explain(&parameters).await,
         };
         answer.unwrap_or_else(Answer::ending)
     }
 
     fn status(&self) -> Option<Answer> {
-        // Its fields are strings and numbers, which are always JSON.
-        let json = serde_json::to_string_pretty(&self.situation.status()?).unwrap_or_default();
-        Some(Answer::good(JSON, json + "\n"))
+        Some(Answer::json(&self.situation.status()?))
     }
 
     fn config(&self) -> Option<Answer> {
@@ -141,6 +154,22 @@ impl Answers {
     }
 }
 
+/// What `/v1/cache` is asked about.
+fn about(parameters: &Parameters) -> Result<Option<(NameBuf, RecordType)>, String> {
+    let rtype = parameters.text("type");
+    let Some(name) = parameters.text("name") else {
+        return match rtype {
+            None => Ok(None),
+            Some(_) => Err("`type` is of use with `name` alone".to_owned()),
+        };
+    };
+    let name = name.parse().map_err(|wrong| format!("`{name}` is no name: {wrong}"))?;
+    let rtype = rtype.unwrap_or_else(|| "A".to_owned());
+    let known = rtype.to_ascii_uppercase().parse();
+    let rtype = known.map_err(|_| format!("`{rtype}` is no type: write `A` or `MX`"))?;
+    Ok(Some((name, rtype)))
+}
+
 /// What `/v1/explain` is asked.
 fn inquiry(parameters: &Parameters) -> Result<(Inquiry, Output), String> {
     let Some(name) = parameters.text("name") else {
@@ -164,9 +193,20 @@ impl Answer {
         Self { status: StatusCode::OK, content_type, body, answered: None }
     }
 
+    /// Of strings and numbers, which are always JSON.
+    fn json(told: &impl Serialize) -> Self {
+        Self::good(JSON, serde_json::to_string_pretty(told).unwrap_or_default() + "\n")
+    }
+
     fn wrong(status: StatusCode, error: &str) -> Self {
         let body = serde_json::json!({ "error": error }).to_string() + "\n";
         Self { status, ..Self::good(JSON, body) }
+    }
+
+    /// To a request that was meant for somebody else.
+    pub(super) fn of_another() -> Self {
+        let error = "the request is for another host: write `localhost` or a loopback address";
+        Self::wrong(StatusCode::MISDIRECTED_REQUEST, error)
     }
 
     fn ending() -> Self {

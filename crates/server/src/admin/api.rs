@@ -3,7 +3,7 @@
 //! It lives on across reloads that do not move it. An address that cannot be bound costs the API and
 //! nothing else: names are answered without it.
 
-use crate::admin::answers::Answers;
+use crate::admin::answers::{Answer, Answers};
 use crate::admin::situation::Situation;
 use crate::admin::socket::{Bound, Listener, SocketFile, Stream};
 use hyper::server::conn::http1;
@@ -13,6 +13,7 @@ use plugins::env::{self, Tasks};
 use plugins::metrics::{Counter, Registry};
 use plugins::rutter_admin::Address;
 use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -104,6 +105,7 @@ impl Admin {
 async fn accept(listener: Listener, answers: Arc<Answers>, full: Arc<Counter>) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let connections = Tasks::default();
+    let is_port = listener.is_port();
     loop {
         if room.available_permits() == 0 {
             full.increment(0);
@@ -116,18 +118,26 @@ async fn accept(listener: Listener, answers: Arc<Answers>, full: Arc<Counter>) {
         let answers = answers.clone();
         connections.spawn(&Handle::current(), async move {
             // How a connection ends is nobody's business.
-            let _ = tokio::time::timeout(CONNECTION_MAX, converse(stream, answers)).await;
+            let _ = tokio::time::timeout(CONNECTION_MAX, converse(stream, answers, is_port)).await;
             drop(place);
         });
     }
 }
 
-async fn converse(stream: Box<dyn Stream>, answers: Arc<Answers>) -> hyper::Result<()> {
+async fn converse(
+    stream: Box<dyn Stream>,
+    answers: Arc<Answers>,
+    is_port: bool,
+) -> hyper::Result<()> {
     let service = service_fn(move |request| {
         let answers = answers.clone();
         async move {
             let request: hyper::Request<hyper::body::Incoming> = request;
-            let answer = answers.answer(request.method(), request.uri()).await;
+            let host = request.headers().get("host").filter(|_| is_port);
+            let answer = match host.map(|host| host.to_str().unwrap_or_default()) {
+                Some(host) if !is_this_machine(host) => Answer::of_another(),
+                _ => answers.answer(request.method(), request.uri()).await,
+            };
             Ok::<_, Infallible>(answer.into_response())
         }
     });
@@ -138,4 +148,28 @@ async fn converse(stream: Box<dyn Stream>, answers: Arc<Answers>) -> hyper::Resu
         .max_headers(HEADERS_MAX)
         .serve_connection(TokioIo::new(stream), service)
         .await
+}
+
+/// Whether a browser on this machine was sent here by its user, and not by a page whose name its owner
+/// lets stand for a loopback address (DNS rebinding). Pages have names, and loopback addresses none
+/// but one.
+fn is_this_machine(host: &str) -> bool {
+    let name = host.split(':').next().unwrap_or_default();
+    name == "localhost" || name.parse::<Ipv4Addr>().is_ok() || host.parse::<SocketAddr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_with_a_name_is_not_told() {
+        for host in ["localhost", "localhost:9154", "127.0.0.1:9154", "127.0.0.1", "[::1]:9154"] {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in ["", "example.org", "example.org:9154", "localhost.example.org", "127.0.0.1.x"]
+        {
+            assert!(!is_this_machine(host), "{host}");
+        }
+    }
 }

@@ -66,6 +66,11 @@ impl Bound {
 }
 
 impl Listener {
+    /// Whether everybody on this machine may connect.
+    pub(super) fn is_port(&self) -> bool {
+        matches!(self, Self::Tcp(_))
+    }
+
     /// The next connection.
     pub(super) async fn accept(&self) -> io::Result<Box<dyn Stream>> {
         Ok(match self {
