@@ -100,3 +100,44 @@ pub struct KeptReply {
     /// Its records, in the order of the sections, as a zone file has them.
     pub records: Vec<String>,
 }
+
+/// Somebody who knows a cluster (`kubernetes`, `k8s_gateway`).
+pub trait InspectCluster: Send + Sync {
+    /// How what is known of it is kept up to date.
+    fn state(&self) -> ClusterState;
+}
+
+/// How what is known of a cluster is kept up to date.
+#[derive(Serialize, Debug, PartialEq)]
+pub struct ClusterState {
+    /// `in-cluster`, a kubeconfig file, or a directory of manifests.
+    pub source: String,
+    /// Whether all of it is known, be it from a snapshot.
+    pub synced: bool,
+    /// Whether answers come from the snapshot, in part at least.
+    pub serves_snapshot: bool,
+    /// Seconds since the snapshot on the disk was true; none without one.
+    pub snapshot_age_seconds: Option<u64>,
+    /// What could not be used of the manifests, or why there are none.
+    pub mistakes: Vec<String>,
+    /// What is watched; nothing of manifests.
+    pub resources: Vec<ClusterResource>,
+}
+
+/// A resource of the API that is watched.
+#[derive(Serialize, Debug, PartialEq)]
+pub struct ClusterResource {
+    /// Its name, as metrics have it: `Service`.
+    pub resource: &'static str,
+    /// Seconds since the API server last said anything about it: the age of what is answered, at worst.
+    /// None until it has said something.
+    pub age_seconds: Option<f64>,
+    /// Events of watches, without bookmarks.
+    pub events: u64,
+    /// Lists that were read to their end.
+    pub lists: u64,
+    /// Objects that could not be read and were left out.
+    pub skipped: u64,
+    /// Failures of lists and watches.
+    pub errors: u64,
+}

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use testkit::dns::Client;
 use testkit::upstream::{FakeUpstream, Script};
-use testkit::{PortBlock, Process, http, until};
+use testkit::{FakeApi, PortBlock, Process, http, until};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -264,6 +264,37 @@ fn servers_and_caches_tell_how_they_are() {
     assert!(www[0]["records"][0].as_str().unwrap().ends_with("IN A 192.0.2.80"), "{www}");
     assert_eq!(kept("gone.example.org")[0]["rcode"], "NXDOMAIN");
     assert_eq!(kept("new.example.org"), serde_json::json!([]));
+}
+
+#[test]
+fn clusters_tell_how_old_is_what_is_known() {
+    let api = FakeApi::start(0).unwrap();
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n";
+    api.apply(namespace).unwrap();
+    let clusters = format!(
+        "cluster.local {{\n    kubernetes {{\n        endpoint {}\n    }}\n}}\n\
+         files.test {{\n    kubernetes files.test {{\n        manifests {{FOLDER}}\n    }}\n}}\n",
+        api.url()
+    );
+    let site = Site::new("");
+    std::fs::write(site.path("bad.yaml"), "kind: [").unwrap();
+    let folder = site.folder.path().display().to_string();
+    site.write(&(COREFILE.to_owned() + &clusters.replace("{FOLDER}", &folder)));
+    let _process = site.start();
+    let ask = |path| serde_json::from_str::<Value>(&site.ask(path).body).unwrap();
+    assert!(until(SOON, || site.status()["ready"] == true));
+    let told = ask("/v1/clusters");
+    let document = ask("/v1/openapi.json");
+    let schema = serde_json::json!({ "$ref": "#/components/schemas/Clusters" });
+    assert_eq!(faults(&document, &schema, &told), Vec::<String>::new());
+    let (watched, files) = (&told["clusters"][0], &told["clusters"][1]);
+    assert_eq!((&watched["plugin"], &watched["synced"]), (&"kubernetes".into(), &true.into()));
+    let resources = watched["resources"].as_array().unwrap();
+    let services = resources.iter().find(|it| it["resource"] == "Service").unwrap();
+    assert!(services["age_seconds"].as_f64().unwrap() < 60.0, "{services}");
+    assert_eq!(services["lists"], 1);
+    assert_eq!((&files["source"], &files["resources"]), (&folder.into(), &serde_json::json!([])));
+    assert!(files["mistakes"][0].as_str().unwrap().contains("bad.yaml"), "{files}");
 }
 
 /// Where `value` is not as `schema` of `document` has it.

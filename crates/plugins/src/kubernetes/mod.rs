@@ -18,6 +18,7 @@ use crate::clusters::{Clusters, Snapshot, Source, StateDirectory, Watched, wait_
 use crate::directive::{Built, Directive};
 use crate::env::{Describe, Env};
 use crate::handover::Transfer;
+use crate::inspect::InspectCluster;
 use crate::search_path::{self, SearchPath};
 use crate::zones::Zones;
 use chain::{Exchange, Failure, Plugin, Step};
@@ -52,6 +53,7 @@ impl Directive for Kubernetes {
         let view = Arc::new(view(&config, env)?);
         let source = source(&config, env);
         env.offer_readiness("kubernetes", source.clone());
+        env.offer::<dyn InspectCluster>("kubernetes", source.clone());
         let started = source.clone();
         env.try_on_start(move |runtime| started.start(runtime));
         env.before_serving(wait_for(source.clone(), config.startup_timeout));

@@ -1,6 +1,6 @@
 //! What is answered at which path. Nothing here changes anything.
 
-use crate::admin::inspected::{Caches, Upstreams};
+use crate::admin::inspected::{Caches, Clusters, Upstreams};
 use crate::admin::parameters::Parameters;
 use crate::admin::situation::Situation;
 use crate::commands::explain::Output;
@@ -30,6 +30,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 /// The paths, with the parameters that they take.
 const PATHS: &[(&str, Path, &[&str])] = &[
     ("/v1/cache", Path::Cache, &["name", "type"]),
+    ("/v1/clusters", Path::Clusters, &[]),
     ("/v1/config", Path::Config, &[]),
     (
         "/v1/explain",
@@ -44,6 +45,7 @@ const PATHS: &[(&str, Path, &[&str])] = &[
 #[derive(Clone, Copy)]
 enum Path {
     Cache,
+    Clusters,
     Config,
     Explain,
     OpenApi,
@@ -91,6 +93,7 @@ impl Answers {
             Path::OpenApi => Some(Answer::good(JSON, OPENAPI.to_owned())),
             Path::Status => self.status(),
             Path::Config => self.config(),
+            Path::Clusters => self.situation.serving().map(|it| Answer::json(&Clusters::of(&it))),
             Path::Upstreams => self.situation.serving().map(|it| Answer::json(&Upstreams::of(&it))),
             Path::Cache => match about(&parameters) {
                 Ok(about) => {

@@ -2,7 +2,10 @@
 
 use crate::admin::situation::Serving;
 use plugins::env::BuiltBlock;
-use plugins::inspect::{CacheState, InspectCache, InspectUpstreams, KeptReply, UpstreamLine};
+use plugins::inspect::{
+    CacheState, ClusterState, InspectCache, InspectCluster, InspectUpstreams, KeptReply,
+    UpstreamLine,
+};
 use serde::Serialize;
 use std::sync::Arc;
 use wire::{NameBuf, RecordType};
@@ -17,6 +20,20 @@ pub(super) struct Upstreams {
 #[derive(Serialize)]
 pub(super) struct Caches {
     caches: Vec<Placed<Cache>>,
+}
+
+/// What `/v1/clusters` tells.
+#[derive(Serialize)]
+pub(super) struct Clusters {
+    clusters: Vec<Placed<Cluster>>,
+}
+
+#[derive(Serialize)]
+struct Cluster {
+    /// The directive that knows it.
+    plugin: &'static str,
+    #[serde(flatten)]
+    state: ClusterState,
 }
 
 #[derive(Serialize)]
@@ -39,7 +56,7 @@ struct Placed<T> {
 impl Upstreams {
     pub(super) fn of(serving: &Serving) -> Self {
         let tellers = tellers::<dyn InspectUpstreams>(serving);
-        let lines = tellers.flat_map(|(place, teller)| {
+        let lines = tellers.flat_map(|(_, place, teller)| {
             teller.lines().into_iter().map(move |told| Placed { place: place.clone(), told })
         });
         Self { lines: lines.collect() }
@@ -49,7 +66,7 @@ impl Upstreams {
 impl Caches {
     /// With what they have about a name, if one is given.
     pub(super) fn of(serving: &Serving, about: Option<&(NameBuf, RecordType)>) -> Self {
-        let caches = tellers::<dyn InspectCache>(serving).map(|(place, teller)| {
+        let caches = tellers::<dyn InspectCache>(serving).map(|(_, place, teller)| {
             let kept = about.map(|(name, rtype)| teller.kept(name.as_name(), *rtype));
             Placed { place, told: Cache { state: teller.state(), kept } }
         });
@@ -57,12 +74,25 @@ impl Caches {
     }
 }
 
+impl Clusters {
+    pub(super) fn of(serving: &Serving) -> Self {
+        let tellers = tellers::<dyn InspectCluster>(serving);
+        let clusters = tellers.map(|(plugin, place, teller)| Placed {
+            place,
+            told: Cluster { plugin, state: teller.state() },
+        });
+        Self { clusters: clusters.collect() }
+    }
+}
+
 /// Who can tell this, and where each stands.
-fn tellers<T: ?Sized + 'static>(serving: &Serving) -> impl Iterator<Item = (String, &Arc<T>)> {
+fn tellers<T: ?Sized + 'static>(
+    serving: &Serving,
+) -> impl Iterator<Item = (&'static str, String, &Arc<T>)> {
     serving.blocks.iter().flat_map(|block| {
-        let whole = block.whole.get();
-        whole.into_iter().flat_map(move |whole| {
-            whole.capabilities.of::<T>().map(|(plugin, teller)| (place(block, plugin), teller))
+        block.whole.get().into_iter().flat_map(move |whole| {
+            let offers = whole.capabilities.of::<T>();
+            offers.map(|(plugin, teller)| (plugin, place(block, plugin), teller))
         })
     })
 }
