@@ -152,12 +152,13 @@ impl Engine {
         for ready in parts.take_before_serving() {
             ready.await;
         }
+        let order: Vec<_> = servers.iter().map(|server| server.address).collect();
         let unwanted = self.swap(servers, opened)?;
         self.debug.store(parts.debug, Ordering::Relaxed);
         if let Some(prepared) = prepared {
             self.http.commit(prepared, &self.runtime);
         }
-        self.situation.serves(&parts, self.routers());
+        self.situation.serves(&parts, self.routers(&order));
         self.commit_admin(&mut admin);
         for listener in unwanted {
             self.runtime.spawn(listener.close(GRACE));
@@ -230,12 +231,11 @@ impl Engine {
         Some(service.router.load_full())
     }
 
-    /// What is answered with at each address.
-    fn routers(&self) -> Vec<(SocketAddr, Arc<Router>)> {
-        let routers = self.listeners.values().filter_map(|listener| {
-            Some((listener.address(), listener.service()?.router.load_full()))
-        });
-        routers.collect()
+    /// What is answered with at each of these addresses, and the one that is listened on for it.
+    fn routers(&self, wanted: &[SocketAddr]) -> Vec<(SocketAddr, Arc<Router>)> {
+        let listeners = wanted.iter().filter_map(|address| self.listeners.get(address));
+        let router = |it: &Listener| Some((it.address(), it.service()?.router.load_full()));
+        listeners.filter_map(router).collect()
     }
 
     /// The addresses that are listened on, with the ports that they got.

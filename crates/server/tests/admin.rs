@@ -345,6 +345,20 @@ fn faults(document: &Value, schema: &Value, value: &Value) -> Vec<String> {
     found
 }
 
+#[test]
+fn the_first_listener_is_that_of_the_corefile() {
+    let site = Site::new("");
+    let first = format!(
+        "b.test:{} {{\n    hosts {{\n        10.0.0.9 www.b.test\n    }}\n}}\n",
+        site.ports.port(2)
+    );
+    assert!(site.ports.port(2) > site.ports.port(0));
+    site.write(&(first + COREFILE));
+    let _process = site.start();
+    let explain = rutter(&["explain", "www.b.test", "A", "--server", &site.admin().to_string()]);
+    assert_eq!(explain.status.code(), Some(0), "{}", text(&explain.stdout));
+}
+
 /// A request in full; the status of its response, and whether it came in time.
 fn raw(site: &Site, request: &str) -> String {
     let mut stream = TcpStream::connect(site.admin()).unwrap();

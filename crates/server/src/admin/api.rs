@@ -13,7 +13,7 @@ use plugins::env::{self, Tasks};
 use plugins::metrics::{Counter, Registry};
 use plugins::rutter_admin::Address;
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -154,8 +154,11 @@ async fn converse(
 /// lets stand for a loopback address (DNS rebinding). Pages have names, and loopback addresses none
 /// but one.
 fn is_this_machine(host: &str) -> bool {
-    let name = host.split(':').next().unwrap_or_default();
-    name == "localhost" || name.parse::<Ipv4Addr>().is_ok() || host.parse::<SocketAddr>().is_ok()
+    let is_address = |text: &str| text.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    host == "localhost"
+        || host.starts_with("localhost:")
+        || is_address(host)
+        || host.parse::<SocketAddr>().is_ok()
 }
 
 #[cfg(test)]
@@ -164,7 +167,9 @@ mod tests {
 
     #[test]
     fn a_page_with_a_name_is_not_told() {
-        for host in ["localhost", "localhost:9154", "127.0.0.1:9154", "127.0.0.1", "[::1]:9154"] {
+        for host in
+            ["localhost", "localhost:9154", "127.0.0.1:9154", "127.0.0.1", "[::1]", "[::1]:9154"]
+        {
             assert!(is_this_machine(host), "{host}");
         }
         for host in ["", "example.org", "example.org:9154", "localhost.example.org", "127.0.0.1.x"]
