@@ -218,6 +218,8 @@ www.example.org A
 ;; NOERROR ra rd
 www.example.org. 60 IN A 192.0.2.80
 
+silent.example.org A drop
+
 gone.example.org A
 ;; NXDOMAIN ra rd
 ;; AUTHORITY
@@ -295,6 +297,25 @@ fn clusters_tell_how_old_is_what_is_known() {
     assert_eq!(services["lists"], 1);
     assert_eq!((&files["source"], &files["resources"]), (&folder.into(), &serde_json::json!([])));
     assert!(files["mistakes"][0].as_str().unwrap().contains("bad.yaml"), "{files}");
+}
+
+#[test]
+fn a_few_names_are_explained_at_once() {
+    let (site, _upstream, _process) = forwarding();
+    let waiting: Vec<_> = (0..4)
+        .map(|_| {
+            let mut stream = TcpStream::connect(site.admin()).unwrap();
+            let request = "GET /v1/explain?name=silent.example.org&type=A HTTP/1.0\r\n\r\n";
+            stream.write_all(request.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    let explain = || site.ask("/v1/explain?name=www.a.test&type=A").status;
+    assert!(until(SOON, || explain() == 429));
+    assert_eq!(site.status()["state"], "serving");
+    drop(waiting);
+    // What was begun ends by itself, and makes room.
+    assert!(until(Duration::from_secs(20), || explain() == 200));
 }
 
 /// Where `value` is not as `schema` of `document` has it.
