@@ -3,7 +3,7 @@
 use crate::bind;
 use crate::capabilities::Capabilities;
 use crate::directive::{Config, Entry};
-use crate::env::{BuiltBlock, Env, Parts, Process, Site, Whole};
+use crate::env::{BuiltBlock, Env, Parts, Process, Site, Told, Whole};
 use crate::files::Files;
 use crate::kept::Kept;
 use crate::order::ORDER;
@@ -94,6 +94,10 @@ pub fn assemble(
     let read = std::mem::take(&mut parts.read);
     if mistakes.has_errors() {
         return Outcome { assembly: None, mistakes, read };
+    }
+    if parts.admin.is_some() {
+        let effective = corefile::effective(blocks, sources);
+        parts.told = Some(Arc::new(Told { effective, content: corefile::content(blocks) }));
     }
     let servers = plan.into_servers(&chains, &parts, surroundings);
     Outcome { assembly: Some(Assembly { servers, parts }), mistakes, read }

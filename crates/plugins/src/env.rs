@@ -5,8 +5,9 @@ use crate::files::Files;
 use crate::kept::Kept;
 use crate::lines::Lines;
 use crate::metrics::Registry;
+use crate::rutter_admin::Address;
 use chain::{Chain, Clock, Exchange, Link, Plugin};
-use corefile::Mistakes;
+use corefile::{Mistakes, Span};
 use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
@@ -149,6 +150,7 @@ pub struct Whole {
 }
 
 /// A server block that was built, for who wants to tell people about it.
+#[derive(Clone)]
 pub struct BuiltBlock {
     /// Its plugins.
     pub chain: Arc<Chain>,
@@ -173,6 +175,10 @@ pub struct Parts {
     pub(crate) before_ending: Vec<Task>,
     /// HTTP to serve.
     pub endpoints: Vec<Endpoint>,
+    /// Where operators ask the server about itself (`rutter_admin`).
+    pub admin: Option<Admin>,
+    /// The Corefile that this was built from, if there is someone to tell it to.
+    pub told: Option<Arc<Told>>,
     /// Files that were read, or were not there.
     pub(crate) read: Vec<PathBuf>,
     /// How often to look for a changed configuration (`reload`): interval and jitter.
@@ -208,6 +214,11 @@ impl Parts {
         Chain::new(links)
     }
 
+    /// Who knows what is not ready.
+    pub fn readiness(&self) -> Arc<Readiness> {
+        self.readiness.clone()
+    }
+
     /// What must be through before the sockets open.
     pub fn take_before_serving(&mut self) -> Vec<Task> {
         std::mem::take(&mut self.before_serving)
@@ -227,6 +238,22 @@ impl Parts {
     pub fn start(&mut self, runtime: &Handle) -> Result<(), String> {
         self.on_start.drain(..).try_for_each(|start| start(runtime))
     }
+}
+
+/// Where operators ask the server about itself.
+pub struct Admin {
+    /// The place.
+    pub address: Address,
+    /// Where the Corefile names it.
+    pub(crate) at: Span,
+}
+
+/// A configuration as text.
+pub struct Told {
+    /// The effective Corefile, with the origin of each line ([`corefile::effective`]).
+    pub effective: String,
+    /// What it says, without its layout ([`corefile::content`]).
+    pub content: Vec<u8>,
 }
 
 type Check = Box<dyn FnOnce(&Whole) -> Result<(), Mistakes> + Send>;
@@ -394,6 +421,17 @@ struct ReadinessState {
     offers: Vec<(usize, &'static str, Arc<dyn Ready>)>,
 }
 
+impl ReadinessState {
+    fn missing(&self, counts: impl Fn(usize) -> bool) -> Vec<&'static str> {
+        let missing =
+            self.offers.iter().filter(|(block, _, ready)| counts(*block) && !ready.is_ready());
+        let mut missing: Vec<_> = missing.map(|(_, plugin, _)| *plugin).collect();
+        missing.sort_unstable();
+        missing.dedup();
+        missing
+    }
+}
+
 impl Readiness {
     fn offer(&self, block: usize, plugin: &'static str, ready: Arc<dyn Ready>) {
         self.lock().offers.push((block, plugin, ready));
@@ -403,18 +441,15 @@ impl Readiness {
         self.lock().blocks.push(block);
     }
 
-    /// The plugins that are not ready, by name.
+    /// The plugins that are not ready, by name, of the blocks that have `ready`.
     pub fn missing(&self) -> Vec<&'static str> {
         let state = self.lock();
-        let mut missing: Vec<_> = state
-            .offers
-            .iter()
-            .filter(|(block, _, ready)| state.blocks.contains(block) && !ready.is_ready())
-            .map(|(_, plugin, _)| *plugin)
-            .collect();
-        missing.sort_unstable();
-        missing.dedup();
-        missing
+        state.missing(|block| state.blocks.contains(&block))
+    }
+
+    /// The plugins of all blocks that are not ready, by name.
+    pub fn missing_anywhere(&self) -> Vec<&'static str> {
+        self.lock().missing(|_| true)
     }
 
     fn all_missing(&self) -> Vec<&'static str> {

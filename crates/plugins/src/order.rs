@@ -15,6 +15,7 @@ pub const ORDER: &[Entry] = &[
     entry::<crate::ready::Ready>(),
     entry::<crate::health::Health>(),
     entry::<crate::prometheus::Prometheus>(),
+    entry::<crate::rutter_admin::RutterAdmin>(),
     entry::<crate::errors::Errors>(),
     entry::<crate::log::Log>(),
     entry::<crate::local::Local>(),

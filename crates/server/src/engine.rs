@@ -1,7 +1,9 @@
 //! The running server: what listens, what it answers with, and how one configuration follows
 //! another.
 
+use crate::admin::api::{Admin, Prepared};
 use crate::admin::http::{Http, HttpError};
+use crate::admin::situation::Situation;
 use crate::figures::Figures;
 use crate::settings::fragments::Texts;
 use crate::settings::source::{Built, Source};
@@ -43,6 +45,9 @@ pub(crate) struct Engine {
     pub port: u16,
     listeners: BTreeMap<SocketAddr, Listener>,
     http: Http,
+    admin: Admin,
+    /// What is told of this process.
+    pub situation: Arc<Situation>,
     current: Option<Parts>,
 }
 
@@ -127,6 +132,8 @@ impl Engine {
         let figures = Arc::new(Figures::new(lane.clone()));
         process.metrics.collect(&figures);
         let http = Http::new(&process.metrics);
+        let situation = Arc::new(Situation::new(&process));
+        let admin = Admin::new(situation.clone(), &process.metrics);
         let workers = u16::try_from(process.metrics.workers()).unwrap_or(u16::MAX);
         Self {
             process,
@@ -139,6 +146,8 @@ impl Engine {
             port,
             listeners: BTreeMap::new(),
             http,
+            admin,
+            situation,
             current: None,
         }
     }
@@ -181,6 +190,7 @@ impl Engine {
         for warning in &prepared.warnings {
             tracing::error!(target: "rutter", "{warning}");
         }
+        let mut admin = Some(self.admin.prepare(parts.admin.as_ref()));
         for warning in &parts.warnings {
             tracing::warn!(target: "rutter", "{warning}");
         }
@@ -192,10 +202,13 @@ impl Engine {
             && let Some(prepared) = prepared.take()
         {
             self.http.commit(prepared, &self.runtime);
+            self.situation.serves(&parts, Vec::new());
+            self.commit_admin(&mut admin);
         }
         for ready in parts.take_before_serving() {
             ready.await;
         }
+        let order: Vec<_> = servers.iter().map(|server| server.address).collect();
         let begun = self.process.clock.now();
         // The first answer may have something to say already.
         let debug = self.debug.swap(parts.debug, Ordering::Relaxed);
@@ -206,6 +219,8 @@ impl Engine {
         if let Some(prepared) = prepared {
             self.http.commit(prepared, &self.runtime);
         }
+        self.situation.serves(&parts, self.routers(&order));
+        self.commit_admin(&mut admin);
         for listener in unwanted {
             self.runtime.spawn(listener.close(GRACE));
         }
@@ -267,6 +282,13 @@ impl Engine {
         Ok((unwanted.collect(), replaced))
     }
 
+    /// Lets operators in where they are wanted now, if they are not yet.
+    fn commit_admin(&mut self, prepared: &mut Option<Prepared>) {
+        if let Some(prepared) = prepared.take() {
+            self.admin.commit(prepared, &self.runtime);
+        }
+    }
+
     /// What the running configuration asked for.
     pub(crate) fn parts(&self) -> Option<&Parts> {
         self.current.as_ref()
@@ -276,6 +298,13 @@ impl Engine {
     pub(crate) fn router(&self) -> Option<Arc<Router>> {
         let service = self.listeners.values().find_map(Listener::service)?;
         Some(service.router.load_full())
+    }
+
+    /// What is answered with at each of these addresses, and the one that is listened on for it.
+    fn routers(&self, wanted: &[SocketAddr]) -> Vec<(SocketAddr, Arc<Router>)> {
+        let listeners = wanted.iter().filter_map(|address| self.listeners.get(address));
+        let router = |it: &Listener| Some((it.address(), it.service()?.router.load_full()));
+        listeners.filter_map(router).collect()
     }
 
     /// The addresses that are listened on, with the ports that they got.
@@ -307,6 +336,7 @@ impl Engine {
         if tokio::time::timeout(GRACE, done).await.is_err() {
             tracing::warn!(target: "rutter", "what was left to do took longer than {GRACE:?}");
         }
+        self.situation.ends();
         self.current = None;
     }
 }

@@ -1,6 +1,7 @@
 //! When a configuration takes over, and what happens if it cannot: at a start the one that was kept
 //! serves ([`crate::last_good`]), later the one before.
 
+use crate::admin::history::{Became, History};
 use crate::commands::serve::banner;
 use crate::commands::{complain, stderr_has_colors};
 use crate::engine::{CannotServe, Engine};
@@ -51,6 +52,7 @@ pub(crate) struct Reloader {
     fragments: Texts,
     set_aside: Arc<Gauge>,
     failures: Arc<Counter>,
+    history: Arc<History>,
     /// The metric that says which configuration serves; it ends with what holds it.
     version: Option<Arc<Gauge>>,
     keeper: Option<Arc<Keeper>>,
@@ -63,7 +65,7 @@ type Refused = Option<Archive>;
 
 impl Reloader {
     /// Nothing serves yet.
-    pub(crate) fn new(source: Source, process: &Process) -> Self {
+    pub(crate) fn new(source: Source, process: &Process, history: Arc<History>) -> Self {
         let help = "Configurations that were refused, so that the one before serves on.";
         let aside = "Fragments whose files are not in force because they would stop the rest.";
         Self {
@@ -74,6 +76,7 @@ impl Reloader {
             content: Vec::new(),
             failed: false,
             failures: process.metrics.counter("coredns_reload_failed_total", help, ""),
+            history,
             version: None,
             keeper: Keeper::new(process),
             status: Status::new(process),
@@ -107,7 +110,11 @@ impl Reloader {
         self.tried = built.everything.clone();
         let mut built = match built.assembly {
             Some(_) => built,
-            None => self.around_fragments(engine, &files).await?,
+            None => {
+                let wrong: Vec<_> = built.mistakes.lines(&built.sources).collect();
+                let around = self.around_fragments(engine, &files).await;
+                around.inspect_err(|_| self.history.attempted(Became::Refused, &wrong))?
+            }
         };
         let Some(assembly) = built.assembly.take() else { return Err(None) };
         if built.is_empty
@@ -158,6 +165,7 @@ impl Reloader {
     /// Names the fragments that are not in force.
     fn tell_of_fragments(&self, set_aside: &[SetAside]) {
         self.set_aside.set(set_aside.len() as i64);
+        self.history.set_aside(set_aside);
         for SetAside { path, earlier, errors } in set_aside {
             let instead = if *earlier {
                 "what it said when last it was good serves on"
@@ -320,6 +328,7 @@ impl Reloader {
             let name = self.source.name();
             tracing::info!(target: "rutter", "{name} serves, and the kept configuration no more");
         }
+        self.history.attempted(Became::Reloaded, &lines);
         self.serves(engine, built, files);
         tracing::info!(target: "rutter", "Reloading complete");
         Outcome::Reloaded
@@ -328,6 +337,7 @@ impl Reloader {
     fn refuse(&mut self, trigger: Trigger, reasons: &[String]) -> Outcome {
         self.failed = true;
         self.failures.increment(0);
+        self.history.attempted(Became::Refused, reasons);
         for reason in reasons {
             tracing::error!(target: "rutter", "Restart failed: {reason}");
         }

@@ -320,8 +320,9 @@ fn large_configurations_take_no_time() {
 
 #[test]
 fn the_manual_has_every_lint_with_its_severity() {
-    let manual =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operate/check.md"));
+    let manual = std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operate/check.md"),
+    );
     let manual = manual.unwrap();
     for lint in lint::LINTS {
         let row = format!("| `{}` | {} | ", lint.code.slug(), lint.severity.name());

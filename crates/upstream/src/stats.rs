@@ -26,6 +26,8 @@ const RCODES: usize = 24;
 pub struct Stats {
     /// Each server that is asked now.
     pub servers: Vec<ServerStats>,
+    /// Questions that wait for an answer now.
+    pub waiting: usize,
     /// How often every server was down (`coredns_forward_healthcheck_broken_total`).
     pub healthcheck_broken: u64,
     /// Questions refused for `max_concurrent` (`coredns_forward_max_concurrent_rejects_total`).

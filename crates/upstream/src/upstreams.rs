@@ -121,6 +121,7 @@ impl Upstreams {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             servers: self.core.servers.load().iter().map(|server| server.stats()).collect(),
+            waiting: self.core.waiting.load(Ordering::Relaxed),
             healthcheck_broken: read(&self.core.healthcheck_broken),
             max_concurrent_rejects: read(&self.core.max_concurrent_rejects),
             coalesced: read(&self.core.coalesced),

@@ -19,9 +19,11 @@ mod nature;
 mod note;
 mod order;
 mod store;
+mod told;
 
 use crate::directive::{Built, Directive};
 use crate::env::Env;
+use crate::inspect::InspectCache;
 use crate::metrics::Counter;
 use crate::zones::Zones;
 use budget::Budget;
@@ -35,6 +37,7 @@ use note::Kept;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Looked, Store};
+use told::Told;
 use wire::{ExtendedError, Flags, OPT_EXTENDED_ERROR, Opcode, Rcode};
 
 /// Somebody asks for an entry again: nobody else does for this long, or until it is known what came of
@@ -80,6 +83,13 @@ impl Directive for Cache {
             store,
         };
         cache.count_entries();
+        let told = Told {
+            zones: cache.config.zones.clone(),
+            store: cache.store.clone(),
+            counters: Counters::of_servers(env, &cache.config.zones.join(",")),
+            clock: cache.clock.clone(),
+        };
+        env.offer::<dyn InspectCache>(Self::NAME, Arc::new(told));
         Ok(Some(Box::new(cache)))
     }
 }

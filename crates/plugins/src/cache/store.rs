@@ -151,6 +151,16 @@ impl Store {
         self.lock().orders[kind as usize].len()
     }
 
+    /// How many there may be, by [`Kind`].
+    pub(super) fn capacities(&self) -> [usize; 2] {
+        self.lock().capacities
+    }
+
+    /// Octets that all entries take.
+    pub(super) fn memory(&self) -> usize {
+        self.lock().memory
+    }
+
     /// Removes an entry, of this kind if there is one; says how many that was that were still good.
     fn evict(&self, ledger: &mut Ledger, kind: Kind, now: Moment) -> usize {
         let others = Kind::ALL.into_iter().filter(|other| *other != kind);

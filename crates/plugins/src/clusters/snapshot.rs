@@ -221,7 +221,7 @@ impl Snapshot {
     }
 
     /// How old the file on the disk is; none if there is none.
-    fn age(&self) -> Option<Duration> {
+    pub(super) fn age(&self) -> Option<Duration> {
         match self.taken.load(Ordering::Relaxed) {
             0 => None,
             taken => Some(self.age_of(taken)),

@@ -1,5 +1,7 @@
 //! Where what is known of a cluster comes from: an API server, or files.
 
+mod told;
+
 use super::snapshot::Snapshot;
 use super::stored::Stored;
 use crate::env::{Ready, Tasks};

@@ -12,9 +12,11 @@ mod servers;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use crate::directive::{Built, Directive};
 use crate::env::Env;
+use crate::inspect::InspectUpstreams;
 use crate::zones::Zones;
 use chain::{Clock, Exchange, Failure, Plugin, Resolving, Rest, Step, Transport, UpstreamFailure};
 use config::{Config, Next};
@@ -25,6 +27,7 @@ use servers::Servers;
 use sources::Sources;
 use std::borrow::Cow;
 use std::sync::Arc;
+use told::Told;
 use upstream::{Answered, Cause, Query};
 use wire::{Edns, Flags, Message, Name, OPT_EXTENDED_ERROR, OPT_NSID, Rcode, RecordType};
 
@@ -57,17 +60,20 @@ impl Directive for Forward {
         let ledger = Ledger::of(env);
         let clock = env.process.clock.clone();
         let mut forward = Self { clock, routes: Routes::default(), lines: Vec::new() };
+        let mut told = Told::default();
         let mut mistakes = Mistakes::new();
         for config in configs {
             match servers(&config, env) {
                 Ok((servers, described)) => {
                     ledger.add(&servers);
+                    told.lines.push((config.from.to_string(), servers.clone()));
                     forward.routes.add(&config.from, Zones::new(&config.except));
                     forward.lines.push(Line { next: config.next, servers, described });
                 }
                 Err(mistake) => mistakes.push(mistake),
             }
         }
+        env.offer::<dyn InspectUpstreams>(Self::NAME, Arc::new(told));
         if mistakes.has_errors() { Err(mistakes) } else { Ok(Some(Box::new(forward))) }
     }
 }

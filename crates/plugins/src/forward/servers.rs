@@ -37,6 +37,11 @@ impl Servers {
         }
     }
 
+    /// How they are asked.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Whom to ask, once started.
     pub(crate) fn upstreams(&self) -> Option<&Upstreams> {
         self.upstreams.get()

@@ -12,6 +12,7 @@ use crate::clusters::common::Reading;
 use crate::clusters::{Source, Watched, wait_for};
 use crate::directive::{Built, Directive};
 use crate::env::Env;
+use crate::inspect::InspectCluster;
 use crate::metrics::Histogram;
 use crate::zones::Zones;
 use chain::{Exchange, Failure, Plugin, Step};
@@ -55,6 +56,7 @@ impl Directive for K8sGateway {
             None => watched(&config, env),
         };
         env.offer_readiness("k8s_gateway", source.clone());
+        env.offer::<dyn InspectCluster>("k8s_gateway", source.clone());
         let started = source.clone();
         env.try_on_start(move |runtime| started.start(runtime));
         env.before_serving(wait_for(source.clone(), STARTUP_TIMEOUT));

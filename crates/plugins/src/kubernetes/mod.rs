@@ -19,6 +19,7 @@ use crate::clusters::{Clusters, Snapshot, Source, Stored, Watched, wait_for};
 use crate::directive::{Built, Directive};
 use crate::env::{Describe, Env};
 use crate::handover::Transfer;
+use crate::inspect::InspectCluster;
 use crate::search_path::{self, SearchPath};
 use crate::state::StateDirectory;
 use crate::zones::Zones;
@@ -55,6 +56,7 @@ impl Directive for Kubernetes {
         let view = Arc::new(view(&config, env)?);
         let source = source(&config, env);
         env.offer_readiness("kubernetes", source.clone());
+        env.offer::<dyn InspectCluster>("kubernetes", source.clone());
         let started = source.clone();
         env.try_on_start(move |runtime| started.start(runtime));
         env.before_serving(wait_for(source.clone(), config.startup_timeout));

@@ -9,6 +9,7 @@ pub(crate) mod fmt;
 pub(crate) mod migrate;
 pub(crate) mod plan;
 pub(crate) mod serve;
+pub(crate) mod status;
 
 use clap::error::ErrorKind;
 use std::io::Write;
@@ -28,6 +29,7 @@ pub(crate) const COMMANDS: &[(&str, Run)] = &[
     ("migrate", migrate::run),
     ("plan", plan::run),
     ("serve", serve::run),
+    ("status", status::run),
 ];
 
 /// The options of the command `name`; or the exit code, once help or what is wrong has been printed.

@@ -107,7 +107,8 @@ async fn serve_until_stopped(engine: &mut Engine, source: Source, flags: &Flags)
         Ok(signals) => signals,
         Err(error) => return fail(&format!("signals: {error}")),
     };
-    let mut reloader = Reloader::new(source, &engine.process);
+    let history = engine.situation.history.clone();
+    let mut reloader = Reloader::new(source, &engine.process, history);
     let began = tokio::select! {
         began = reloader.begin(engine) => began,
         stop = signals.stop() => return stopped_early(stop),

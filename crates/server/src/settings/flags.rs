@@ -102,6 +102,7 @@ Usage: rutter [flags]            serve, as CoreDNS does
                                  tell whether a running server and a Corefile answer alike
        rutter fmt [FILES]        lay out Corefiles
        rutter migrate [FILE]     put the Corefile of an older CoreDNS into today's words
+       rutter status             say how the server that runs here is
        rutter demo [--once]      serve a small company on loopback and ask it questions
 
   -conf FILE       Corefile to load; `stdin` reads standard input (default ./Corefile if it exists)
