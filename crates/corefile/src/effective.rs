@@ -14,8 +14,7 @@ pub fn effective(blocks: &[ServerBlock], sources: &Sources) -> String {
     let mut lines = Vec::new();
     for block in blocks {
         let keys = block.keys.iter().map(|key| &key.word);
-        let at = block.keys.first().map_or(block.at, |key| key.word.at);
-        push(&mut lines, 0, keys, " {", at);
+        push(&mut lines, 0, keys, " {", block.at);
         for directive in &block.directives {
             push_directive(&mut lines, directive);
         }

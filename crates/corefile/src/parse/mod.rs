@@ -241,6 +241,8 @@ impl<'s> Parser<'s> {
             self.warn_of_quoted_brace(open);
         }
         let directives = self.directives(keys, open.map(|open| open.at));
+        // What comes first may have been an import that gave nothing.
+        let first = keys.first().map_or(first, |key| key.at);
         let at = keys.last().map_or(first, |last| first.to(last.at));
         ServerBlock { keys: read, directives, at }
     }
