@@ -2,8 +2,8 @@
 //!
 //! **What this is.** The language of CoreDNS's configuration, with all its corners: words, server
 //! blocks, snippets, imports, environment variables ([`parse()`]); what was written for an old
-//! CoreDNS put into today's words ([`modernise`], and [`migrate`] in its text); its layout
-//! ([`format`]); and the pieces from which plugins read their directives ([`Syntax`], [`Property`],
+//! CoreDNS put into today's words ([`modernise`], and [`migrate()`] in its text); its layout
+//! ([`format()`]); and the pieces from which plugins read their directives ([`Syntax`], [`Property`],
 //! [`Args`], [`kind`]).
 //!
 //! **What this is not.** It reads no file and no environment: [`Surroundings`] does. It knows no

@@ -137,7 +137,7 @@ impl Files {
         });
     }
 
-    /// As [`Files::note`], of a text of the Corefile, which is remembered.
+    /// Notes a text of the Corefile, which is remembered.
     pub fn note_text(&self, path: &Path, octets: &[u8]) {
         if self.notes {
             self.note_again(path, &Content { text: Some(octets.into()), ..Content::of(octets) });

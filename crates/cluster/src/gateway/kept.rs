@@ -190,7 +190,7 @@ fn exits(ways: &[Ingress]) -> Exits {
 
 /// The data of a TXT record; none if there is no room for it in one.
 ///
-/// RFC 1035 §3.3.14: "One or more <character-string>s", each of 255 octets at most.
+/// RFC 1035 §3.3.14: "One or more `<character-string>`s", each of 255 octets at most.
 fn text_data(text: &str) -> Option<Box<[u8]>> {
     let mut data = Vec::with_capacity(text.len() + text.len() / 255 + 1);
     for part in text.as_bytes().chunks(255) {
