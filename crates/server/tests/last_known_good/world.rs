@@ -119,7 +119,8 @@ impl World {
         // where nobody may, unless it gives that up.
         let full = "trap '' XFSZ; ulimit -f 0; exec \"$@\"";
         let read_only =
-            "[ `id -u` = 0 ] && exec setpriv --bounding-set=-dac_override \"$@\"; exec \"$@\"";
+            "PATH=$PATH:/usr/bin:/bin
+            [ `id -u` = 0 ] && exec setpriv --bounding-set=-dac_override \"$@\"; exec \"$@\"";
         let script = match disk {
             Disk::Writable => "exec \"$@\"",
             Disk::Full => full,
