@@ -118,8 +118,7 @@ impl World {
         // A file that may not grow is an error, and not the end of the process. Root may write
         // where nobody may, unless it gives that up.
         let full = "trap '' XFSZ; ulimit -f 0; exec \"$@\"";
-        let read_only =
-            "PATH=$PATH:/usr/bin:/bin
+        let read_only = "PATH=$PATH:/usr/bin:/bin
             [ `id -u` = 0 ] && exec setpriv --bounding-set=-dac_override \"$@\"; exec \"$@\"";
         let script = match disk {
             Disk::Writable => "exec \"$@\"",
