@@ -13,6 +13,7 @@ use xtask::target_directory;
 
 /// Resource definitions as far as the API server needs them; what they say of fields does not matter.
 const DEFINITIONS: &[(&str, &str, &[&str], &str)] = &[
+    ("externaldns.k8s.io", "DNSEndpoint", &["v1alpha1"], "dnsendpoints"),
     ("multicluster.x-k8s.io", "ServiceImport", &["v1alpha1"], "serviceimports"),
     ("gateway.networking.k8s.io", "Gateway", &["v1"], "gateways"),
     ("gateway.networking.k8s.io", "HTTPRoute", &["v1"], "httproutes"),
@@ -105,6 +106,11 @@ kind: ServiceImport
 metadata: {name: db, namespace: forms}
 spec: {type: ClusterSetIP, ips: [10.112.0.1], ports: [{name: sql, port: 5432, protocol: TCP}]}
 ---
+apiVersion: externaldns.k8s.io/v1alpha1
+kind: DNSEndpoint
+metadata: {name: more, namespace: forms}
+spec: {endpoints: [{dnsName: e.example.com, recordType: A, recordTTL: 60, targets: [192.0.2.10]}, {dnsName: e.example.com, recordType: TXT, targets: [hello]}]}
+---
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: gw, namespace: forms}
@@ -129,6 +135,11 @@ const STATUS: &[(&str, &str, &str)] = &[
         "ingress",
         "web",
         r#"{"loadBalancer":{"ingress":[{"ip":"2001:db8::9"},{"hostname":"in.example.net"}]}}"#,
+    ),
+    (
+        "node",
+        "node-1",
+        r#"{"addresses":[{"type":"InternalIP","address":"192.0.2.1"},{"type":"ExternalIP","address":"2001:db8::2"}]}"#,
     ),
     (
         "pod",
@@ -259,13 +270,18 @@ fn both_forms_of_every_kind_are_read_alike() {
     for kind in Kind::ALL {
         let documents = in_json(plain.address(), kind);
         let of_ours =
-            |document: &&Document| document.key.namespace == "forms" || kind == Kind::Namespace;
+            |document: &&Document| document.key.namespace == "forms" || !kind.is_namespaced();
         let objects = documents.iter().filter(of_ours).filter(|document| document.object.is_some());
         assert!(objects.count() > 0, "{kind:?}: nothing to compare");
         // The others are read in JSON alone; most of them have no other form.
         let has_protobuf = matches!(
             kind,
-            Kind::Namespace | Kind::Service | Kind::EndpointSlice | Kind::ImportedSlice | Kind::Pod
+            Kind::Namespace
+                | Kind::Service
+                | Kind::EndpointSlice
+                | Kind::ImportedSlice
+                | Kind::Pod
+                | Kind::Node
         );
         if has_protobuf {
             assert_eq!(documents, in_protobuf(plain.address(), kind), "{kind:?}");
