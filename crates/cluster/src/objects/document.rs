@@ -107,8 +107,10 @@ fn read_message<S: Shape>(message: &[u8]) -> Result<Document, Odd> {
 
 fn document<S: Shape>(shape: S) -> Result<Document, Odd> {
     let metadata = shape.metadata();
-    let key =
-        Key { kind: S::KIND, namespace: metadata.namespace.clone(), name: metadata.name.clone() };
+    // What lies in no namespace may say that it does, in a manifest.
+    let namespace =
+        if S::KIND.is_namespaced() { metadata.namespace.clone() } else { String::new() };
+    let key = Key { kind: S::KIND, namespace, name: metadata.name.clone() };
     check_names(&key).map_err(|reason| Odd { reason })?;
     let resource_version = metadata.resource_version.clone();
     Ok(Document { key, object: shape.into_object(), resource_version })
@@ -322,6 +324,16 @@ mod tests {
             r#"{"metadata": {"name": "a", "namespace": "b"}, "spec": {"ports": [{"port": 70000}]}}"#,
         ] {
             assert!(Document::from_json(Kind::Service, json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_lies_in_no_namespace_has_none() {
+        let json = r#"{"metadata": {"name": "a", "namespace": "b"}}"#;
+        for kind in Kind::ALL.into_iter().filter(|kind| !kind.is_namespaced()) {
+            let document = Document::from_json(kind, json).unwrap();
+            assert_eq!(document.key.namespace, "");
+            assert_eq!(document.object.unwrap().key(), document.key);
         }
     }
 
