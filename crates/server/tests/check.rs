@@ -87,7 +87,7 @@ fn fences(page: &str) -> Vec<(&str, String)> {
     fences
 }
 
-/// Codes whose cause cannot be printed, or is too large to be: they have their own tests.
+/// Codes whose cause cannot be printed, or is too large to be: the tests of `corefile` have them.
 const WITHOUT_EXAMPLE: &[&str] =
     &["not-utf-8", "too-large", "too-deep", "import-limit", "endless-variable"];
 
